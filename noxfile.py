@@ -1,0 +1,70 @@
+"""Every check a developer runs: `nox -s lint typing tests benchmarks isolated`.
+
+With uv, environments share one copy of torch on disk: each links the files of uv's cache.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2024.10.9"
+nox.options.default_venv_backend = "uv|virtualenv"
+nox.options.reuse_venv = "yes"
+nox.options.sessions = ["lint", "typing", "tests"]
+
+PYPROJECT = nox.project.load_toml("pyproject.toml")
+PACKAGES = sorted(path.name for path in Path("packages").iterdir() if path.is_dir())
+CODE = ["packages", "tests", "benchmarks", "noxfile.py"]
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install all packages, editable and pinned, together with the tools of some groups."""
+    tools = nox.project.dependency_groups(PYPROJECT, *groups)
+    session.install("-r", "requirements.txt", *tools)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, and who may import whom."""
+    install(session, "lint")
+    session.run("ruff", "check", *CODE)
+    session.run("ruff", "format", "--check", *CODE)
+    session.run("lint-imports")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Strict types."""
+    install(session, "typing", "tests")
+    sources = [f"packages/{name}/src" for name in PACKAGES]
+    session.run("mypy", *sources, "noxfile.py")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Laws of every package, with branch coverage."""
+    install(session, "tests")
+    session.run("pytest", "--cov", "--cov-report=term", "tests", *session.posargs)
+
+
+@nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Step throughput and peak memory, to build/benchmarks.json."""
+    install(session, "tests")
+    Path("build").mkdir(exist_ok=True)
+    session.run(
+        "pytest", "benchmarks", "--benchmark-enable", "--benchmark-only",
+        "--benchmark-json=build/benchmarks.json", *session.posargs,
+    )  # fmt: skip
+
+
+@nox.session
+@nox.parametrize("package", PACKAGES)
+def isolated(session: nox.Session, package: str) -> None:
+    """Each package installs from its own wheel and imports alone, without a warning."""
+    session.install("uv")
+    dist = session.create_tmp()
+    for name in PACKAGES:
+        session.run("uv", "build", "--quiet", "--wheel", f"packages/{name}", "--out-dir", dist)
+    session.install("--find-links", dist, "-c", "constraints.txt", package)
+    session.run("python", "-W", "error", "-c", f"import {package.replace('-', '_')}")

@@ -1,0 +1,208 @@
+"""What a training run is: every setting, its unit, its range and its default.
+
+Plain frozen models: building one reads no file and no environment, so a stored settings text
+reloads as it was stored. `vsr_settings.loading` is the only place that consults other sources.
+"""
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+from vsr_settings.presets import PresetName
+
+Recompute = Literal["auto", "none", "blocks", "segments"]
+
+FrameRange = Annotated[str, StringConstraints(pattern=r"^\d*:\d*$")]
+"""Frames `first:stop` of every video of a source, as in a slice; either side may be empty."""
+
+Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Weight = Annotated[float, Field(ge=0, le=1e6)]
+
+
+class Section(BaseModel):
+    """A frozen group of settings that knows all its names."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+    )
+
+
+class Hardware(Section):
+    """The card a run is planned for. Fields left out take the preset's values."""
+
+    preset: PresetName = "tesla-p4"
+    """The card, by name; `cpu` for none."""
+
+    vram_mib: Annotated[int, Field(ge=0, le=1 << 24)] | None = None
+    """Memory the driver reports for the card, in MiB. Left out: the preset's."""
+
+    reserve_mib: Annotated[int, Field(ge=0, le=1 << 20)] | None = None
+    """Memory kept free for the CUDA context, workspaces and the display, in MiB."""
+
+    compute_capability: Annotated[str, StringConstraints(pattern=r"^\d{1,2}\.\d$")] | None = None
+    """CUDA compute capability, as in `"6.1"`. Decides which precisions are native."""
+
+    effective_batch: Annotated[int, Field(ge=1, le=65536)] | None = None
+    """Samples every optimiser step must see: batch_size × accumulation_steps × world size."""
+
+    allow_over_budget: bool = False
+    """Train even where the predicted peak exceeds the card; warned instead of refused."""
+
+
+class Model(Section):
+    """The network: its size, its window and what it recomputes to save memory."""
+
+    n_feats: Annotated[int, Field(ge=1, le=1024)] = 64
+    """Feature channels throughout the network."""
+
+    n_blocks: Annotated[int, Field(ge=2, le=512, multiple_of=2)] = 24
+    """Residual blocks of both trunks together; even, each trunk has half."""
+
+    n_frames: Annotated[int, Field(ge=3, le=63)] = 5
+    """Low-resolution frames in a window; odd, the centre one is enlarged."""
+
+    scale: Literal[2, 3, 4] = 3
+    """Enlargement of each side."""
+
+    recompute: Recompute = "auto"
+    """What backward computes again instead of keeping: `none`, `blocks` (each block keeps only its
+    input), `segments` (stretches of blocks keep only theirs), or `auto`: the least that fits."""
+
+
+class Loss(Section):
+    """What training minimises: a weighted sum of four terms on RGB in [0, 1]."""
+
+    l1_weight: Weight = 1.0
+    """Weight of the mean absolute error."""
+
+    ms_weight: Weight = 0.0
+    """Weight of the mean absolute error after 2×2 average pooling."""
+
+    grad_weight: Weight = 0.0
+    """Weight of the mean absolute error of the absolute finite differences."""
+
+    perceptual_weight: Weight = 0.1
+    """Weight of the VGG16 feature distance; 0 trains without VGG16."""
+
+    perceptual_weights: Annotated[str, StringConstraints(min_length=1)] = "imagenet"
+    """VGG16's weights: `imagenet` (torchvision's IMAGENET1K_V1) or the path of a file."""
+
+    perceptual_sha256: Sha256 | None = None
+    """SHA-256 of the `perceptual_weights` file you vouch for, where it is not known as genuine."""
+
+    perceptual_chunk: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Samples whose VGG16 activations are in memory at once; more is seldom faster."""
+
+
+class Data(Section):
+    """Where frames come from and how training clips are cut from them."""
+
+    train: Annotated[str, StringConstraints(min_length=1)] = "data/train"
+    """Training source: a video, a folder of videos, a folder with `Patches/GT` and `Patches/LR`, or
+    `demo` (the photographs of scikit-image, filmed by a moving camera)."""
+
+    val: Annotated[str, StringConstraints(min_length=1)] = "data/val"
+    """Validation source, of the same kinds; never trained on."""
+
+    train_frames: FrameRange = ":"
+    """Frames of every training video to use, as `first:stop`."""
+
+    val_frames: FrameRange = ":"
+    """Frames of every validation video to use, as `first:stop`."""
+
+    patch: Annotated[int, Field(ge=8, le=4096)] = 180
+    """Side of a low-resolution training crop, in pixels."""
+
+    degradation: Literal["bicubic", "area"] = "bicubic"
+    """How low-resolution frames are made: antialiased bicubic, or means of scale×scale pixels."""
+
+    workers: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = "auto"
+    """Processes that cut training clips; `auto` leaves a core to the training loop."""
+
+    val_windows: Annotated[int, Field(ge=1, le=10_000)] = 4
+    """Windows validated per clip, evenly spaced over it."""
+
+    val_border: Annotated[int, Field(ge=0, le=256)] = 6
+    """Pixels cut from each side of a picture before it is measured."""
+
+    cache_dir: Annotated[str, StringConstraints(min_length=1)] = "~/.cache/vsr"
+    """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs."""
+
+    cache_gib: Annotated[float, Field(gt=0, le=1 << 20)] = 20.0
+    """Most disk space the decoded frames of this run's sources may take, in GiB."""
+
+
+class Train(Section):
+    """The optimisation: batch, precision, schedule and cadence. A step is an optimiser step."""
+
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 4
+    """Samples in one forward and backward pass."""
+
+    accumulation_steps: Annotated[int, Field(ge=1, le=4096)] = 4
+    """Passes whose gradients one optimiser step averages."""
+
+    use_amp: bool = True
+    """Mixed precision: on Pascal it saves memory, not time."""
+
+    amp_dtype: Literal["auto", "fp16", "bf16"] = "auto"
+    """Half precision to use; `auto` is bf16 where it is native, else fp16."""
+
+    max_steps: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
+    """Optimiser steps of the whole run."""
+
+    max_lr: Annotated[float, Field(gt=0, le=1)] = 4e-4
+    """Learning rate after warm-up."""
+
+    min_lr: Annotated[float, Field(ge=0, le=1)] = 4e-6
+    """Learning rate at the last step of the cosine."""
+
+    warmup_steps: Annotated[int, Field(ge=0, le=100_000_000)] | Literal["auto"] = "auto"
+    """Steps over which the learning rate rises; `auto` is 1 % of max_steps, at most 500."""
+
+    weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """AdamW's decoupled weight decay."""
+
+    grad_clip: Annotated[float, Field(ge=0, le=1e6)] = 1.0
+    """Largest L2 norm of the whole gradient; larger ones are scaled down to it. 0 never clips."""
+
+    ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Share of the averaged weights that a step keeps; validation and `best` use the average."""
+
+    seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
+    """Decides the initial weights and the order and augmentation of samples."""
+
+    val_every: Annotated[int, Field(ge=1)] = 1000
+    """Steps between validations; the last step always validates."""
+
+    save_every: Annotated[int, Field(ge=1)] = 500
+    """Steps between checkpoints; the last step always saves."""
+
+    log_every: Annotated[int, Field(ge=1)] = 50
+    """Steps between rows of the log."""
+
+    keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] = 3
+    """Latest checkpoints kept; older ones are deleted."""
+
+
+class Run(Section):
+    """Where a run happens and what it is called."""
+
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = "run"
+    """Name of the run's folder."""
+
+    dir: Annotated[str, StringConstraints(min_length=1)] = "runs"
+    """Folder that holds run folders."""
+
+    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
+    """`auto` (CUDA, else mps, else the CPU), `cpu`, `mps`, `cuda` or `cuda:N`."""
+
+
+class Settings(Section):
+    """One training run, complete."""
+
+    hardware: Hardware = Hardware()
+    model: Model = Model()
+    loss: Loss = Loss()
+    data: Data = Data()
+    train: Train = Train()
+    run: Run = Run()
