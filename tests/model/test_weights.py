@@ -1,0 +1,157 @@
+"""Laws of weights files: they rebuild their network, old ones load, and nothing in them runs."""
+
+import sys
+import types
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from vsr_model import Network, WeightsError, load_weights, save_weights
+from vsr_settings import Model
+
+
+def small_network(**settings):
+    network = Network(Model(n_feats=4, n_blocks=4, **settings))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter)
+    return network
+
+
+def assert_same_weights(one, other):
+    assert one.state_dict().keys() == other.state_dict().keys()
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+
+
+@given(st.sampled_from([3, 5, 9]), st.sampled_from([2, 3, 4]))
+def test_a_safetensors_file_alone_rebuilds_its_network(tmp_path_factory, n_frames, scale):
+    network = small_network(n_frames=n_frames, scale=scale, recompute="blocks")
+    path = tmp_path_factory.mktemp("weights") / "best.safetensors"
+    save_weights(network, path)
+    loaded = load_weights(path)
+    assert_same_weights(network, loaded)
+    assert loaded.settings == network.settings.model_copy(update={"recompute": "auto"})
+    assert all(parameter.requires_grad for parameter in loaded.parameters())
+    assert [file.name for file in path.parent.iterdir()] == ["best.safetensors"]
+
+
+@pytest.mark.parametrize("prefix", ["", "module."])
+@pytest.mark.parametrize("bare", [True, False])
+def test_an_old_checkpoint_loads_with_its_size_read_from_the_shapes(tmp_path, prefix, bare):
+    network = small_network(scale=2)
+    state = {prefix + name: tensor for name, tensor in network.state_dict().items()}
+    torch.save(state if bare else {"step": 7, "model_state_dict": state}, tmp_path / "old.pth")
+    loaded = load_weights(tmp_path / "old.pth")
+    assert_same_weights(network, loaded)
+    assert (loaded.settings.n_feats, loaded.settings.n_blocks, loaded.settings.scale) == (4, 4, 2)
+
+
+def test_the_objects_beside_the_weights_are_neither_imported_nor_run(tmp_path, monkeypatch):
+    """The real old files pickle a scheduler whose class no longer exists, and more."""
+    ran = []
+
+    class Adaptive:
+        def __init__(self):
+            self.plateau = {"best": 0.5}
+
+        def __setstate__(self, state):
+            ran.append("setstate")
+
+        def __reduce_ex__(self, protocol):
+            return (make, ("argument",), {"plateau": 1})
+
+    def make(argument):
+        ran.append("reduce")
+        return Adaptive()
+
+    module = types.ModuleType("old_trainer")
+    module.Adaptive, module.make = Adaptive, make
+    for name, thing in (("Adaptive", Adaptive), ("make", make)):
+        thing.__module__, thing.__qualname__ = "old_trainer", name
+    monkeypatch.setitem(sys.modules, "old_trainer", module)
+    network = small_network()
+    optimizer = torch.optim.AdamW(network.parameters())
+    everything = {
+        "step": 1200,
+        "model_state_dict": network.state_dict(),
+        "optimizer_state_dict": optimizer.state_dict(),
+        "scheduler_state_dict": Adaptive(),
+        "metrics": {"psnr": 28.5},
+        "timestamp": "2026-01-31T12:00:00",
+    }
+    torch.save(everything, tmp_path / "old.pth")
+    monkeypatch.delitem(sys.modules, "old_trainer")
+    assert_same_weights(network, load_weights(tmp_path / "old.pth"))
+    assert not ran
+    assert "old_trainer" not in sys.modules
+
+
+def test_a_checkpoint_that_calls_the_system_is_refused_unrun(tmp_path):
+    class Attack:
+        def __reduce__(self):
+            import os
+
+            return (os.system, (f"touch {tmp_path / 'pwned'}",))
+
+    torch.save(
+        {"model_state_dict": small_network().state_dict(), "x": Attack()}, tmp_path / "a.pth"
+    )
+    with pytest.raises(WeightsError, match="a.pth"):
+        load_weights(tmp_path / "a.pth")
+    assert not (tmp_path / "pwned").exists()
+
+
+def _without(name):
+    state = small_network().state_dict()
+    del state[name]
+    return state
+
+
+BAD = {
+    "empty": b"",
+    "text": b"<html>404</html>",
+    "list": [1, 2, 3],
+    "nothing of ours": {"weight": torch.zeros(3)},
+    "one tensor missing": _without("fusion.conv.bias"),
+    "no size": _without("feat_extract.weight"),
+    "one too many": small_network().state_dict() | {"extra": torch.zeros(1)},
+    "odd shapes": small_network().state_dict() | {"fusion.conv.weight": torch.zeros(4, 4, 1, 1)},
+    "whole numbers": {k: v.to(torch.int8) for k, v in small_network().state_dict().items()},
+    "scale of no kind": small_network().state_dict()
+    | {"upsample.0.weight": torch.zeros(5, 4, 3, 3)},
+    "no dimensions": small_network().state_dict() | {"feat_extract.weight": torch.tensor(1.0)},
+}
+
+
+@pytest.mark.parametrize("suffix", ["pth", "safetensors"])
+@pytest.mark.parametrize("content", BAD.values(), ids=BAD)
+def test_a_bad_file_is_refused_with_its_name(tmp_path, content, suffix):
+    path = tmp_path / f"bad.{suffix}"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    elif suffix == "pth":
+        torch.save(content, path)
+    elif isinstance(content, dict):
+        save_file(content, path)
+    else:
+        pytest.skip("a safetensors file holds only tensors")
+    with pytest.raises(WeightsError, match=f"bad.{suffix}"):
+        load_weights(path)
+
+
+def test_a_file_cut_short_is_refused(tmp_path):
+    for name, write in (("cut.pth", torch.save), ("cut.safetensors", save_weights)):
+        network = small_network()
+        path = tmp_path / name
+        write(network.state_dict() if write is torch.save else network, path)
+        path.write_bytes(path.read_bytes()[:-1000])
+        with pytest.raises(WeightsError, match=name):
+            load_weights(path)
+
+
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(WeightsError, match="is not a file"):
+        load_weights(tmp_path / "none.safetensors")
