@@ -4,26 +4,81 @@ Plain frozen models: building one reads no file and no environment, so a stored 
 reloads as it was stored. `vsr_settings.loading` is the only place that consults other sources.
 """
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from vsr_settings.presets import PresetName
+from vsr_settings.presets import MemoryFormat, PresetName
 
 Recompute = Literal["auto", "none", "blocks", "segments"]
 
-FrameRange = Annotated[str, StringConstraints(pattern=r"^\d*:\d*$")]
+
+@dataclass(frozen=True)
+class Wording:
+    """Annotation: how a message describes the values that a pattern or a validator allows."""
+
+    text: str
+
+
+def _odd(number: int) -> int:
+    if number % 2 == 0:
+        raise ValueError("must be odd")
+    return number
+
+
+Text = Annotated[
+    str,
+    StringConstraints(min_length=1, max_length=4096, pattern=r"^[^\x00-\x1f\x7f]+$"),
+    Wording("text of 1 to 4096 characters, none of them a control character"),
+]
+"""A path, or one of the words that stand for a source."""
+
+FrameRange = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{0,9}:[0-9]{0,9}$"),
+    Wording("a range 'first:stop' of frame numbers, either of which may be left out"),
+]
 """Frames `first:stop` of every video of a source, as in a slice; either side may be empty."""
 
-Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+Sha256 = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9a-f]{64}$"),
+    Wording("64 hexadecimal digits in lower case"),
+]
+Capability = Annotated[
+    str,
+    StringConstraints(pattern=r"^[0-9]{1,2}\.[0-9]$"),
+    Wording("a compute capability as text, such as '6.1'"),
+]
+RunName = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
+    Wording("1 to 100 letters, digits, '.', '_' or '-', the first a letter or a digit"),
+]
+Device = Annotated[
+    str,
+    StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:[0-9]{1,2})?)$"),
+    Wording("'auto', 'cpu', 'mps', 'cuda' or 'cuda:N'"),
+]
+OddFrames = Annotated[
+    int,
+    Field(ge=3, le=63, json_schema_extra={"not": {"multipleOf": 2}}),
+    AfterValidator(_odd),
+    Wording("an odd integer from 3 to 63"),
+]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class Section(BaseModel):
-    """A frozen group of settings that knows all its names."""
+    """A frozen group of settings that knows all its names and converts no types."""
 
     model_config = ConfigDict(
-        frozen=True, extra="forbid", use_attribute_docstrings=True, allow_inf_nan=False
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        use_attribute_docstrings=True,
+        allow_inf_nan=False,
     )
 
 
@@ -39,11 +94,15 @@ class Hardware(Section):
     reserve_mib: Annotated[int, Field(ge=0, le=1 << 20)] | None = None
     """Memory kept free for the CUDA context, workspaces and the display, in MiB."""
 
-    compute_capability: Annotated[str, StringConstraints(pattern=r"^\d{1,2}\.\d$")] | None = None
+    compute_capability: Capability | None = None
     """CUDA compute capability, as in `"6.1"`. Decides which precisions are native."""
 
     effective_batch: Annotated[int, Field(ge=1, le=65536)] | None = None
-    """Samples every optimiser step must see: batch_size × accumulation_steps × world size."""
+    """Samples every optimiser step must see: batch_size × accumulation_steps × world_size."""
+
+    memory_format: MemoryFormat | None = None
+    """Order in which tensors are stored: `contiguous` is right on Pascal, `channels_last` where
+    there are tensor cores, and on the CPU."""
 
     allow_over_budget: bool = False
     """Train even where the predicted peak exceeds the card; warned instead of refused."""
@@ -58,7 +117,7 @@ class Model(Section):
     n_blocks: Annotated[int, Field(ge=2, le=512, multiple_of=2)] = 24
     """Residual blocks of both trunks together; even, each trunk has half."""
 
-    n_frames: Annotated[int, Field(ge=3, le=63)] = 5
+    n_frames: OddFrames = 5
     """Low-resolution frames in a window; odd, the centre one is enlarged."""
 
     scale: Literal[2, 3, 4] = 3
@@ -84,7 +143,7 @@ class Loss(Section):
     perceptual_weight: Weight = 0.1
     """Weight of the VGG16 feature distance; 0 trains without VGG16."""
 
-    perceptual_weights: Annotated[str, StringConstraints(min_length=1)] = "imagenet"
+    perceptual_weights: Text = "imagenet"
     """VGG16's weights: `imagenet` (torchvision's IMAGENET1K_V1) or the path of a file."""
 
     perceptual_sha256: Sha256 | None = None
@@ -97,11 +156,11 @@ class Loss(Section):
 class Data(Section):
     """Where frames come from and how training clips are cut from them."""
 
-    train: Annotated[str, StringConstraints(min_length=1)] = "data/train"
+    train: Text = "data/train"
     """Training source: a video, a folder of videos, a folder with `Patches/GT` and `Patches/LR`, or
     `demo` (the photographs of scikit-image, filmed by a moving camera)."""
 
-    val: Annotated[str, StringConstraints(min_length=1)] = "data/val"
+    val: Text = "data/val"
     """Validation source, of the same kinds; never trained on."""
 
     train_frames: FrameRange = ":"
@@ -125,7 +184,7 @@ class Data(Section):
     val_border: Annotated[int, Field(ge=0, le=256)] = 6
     """Pixels cut from each side of a picture before it is measured."""
 
-    cache_dir: Annotated[str, StringConstraints(min_length=1)] = "~/.cache/vsr"
+    cache_dir: Text = "~/.cache/vsr"
     """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs."""
 
     cache_gib: Annotated[float, Field(gt=0, le=1 << 20)] = 20.0
@@ -140,6 +199,9 @@ class Train(Section):
 
     accumulation_steps: Annotated[int, Field(ge=1, le=4096)] = 4
     """Passes whose gradients one optimiser step averages."""
+
+    world_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
+    """Processes that train together; `auto` is torchrun's `WORLD_SIZE`, else 1."""
 
     use_amp: bool = True
     """Mixed precision: on Pascal it saves memory, not time."""
@@ -187,13 +249,13 @@ class Train(Section):
 class Run(Section):
     """Where a run happens and what it is called."""
 
-    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")] = "run"
+    name: RunName = "run"
     """Name of the run's folder."""
 
-    dir: Annotated[str, StringConstraints(min_length=1)] = "runs"
+    dir: Text = "runs"
     """Folder that holds run folders."""
 
-    device: Annotated[str, StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:\d{1,2})?)$")] = "auto"
+    device: Device = "auto"
     """`auto` (CUDA, else mps, else the CPU), `cpu`, `mps`, `cuda` or `cuda:N`."""
 
 

@@ -1,0 +1,56 @@
+"""What is wrong with settings: every problem at once, each with source, value, rule and remedy."""
+
+import reprlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+_LONGEST_VALUE: Final = 80
+
+
+class _Absent:
+    """Stands for the value of a problem that has none."""
+
+    def __repr__(self) -> str:
+        return "ABSENT"
+
+
+ABSENT: Final = _Absent()
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with one setting."""
+
+    source: str
+    """Where it was written: `configs/x.toml:12`, a variable, an option, a preset or `default`."""
+    path: str
+    """The setting, as in `train.batch_size`; empty where the problem is not one setting's."""
+    value: object
+    """What was written there, or `ABSENT`."""
+    rule: str
+    """What a value must be, or what is wrong."""
+    remedy: str
+    """What to write instead."""
+
+    def __str__(self) -> str:
+        where = f"{self.source}: {self.path}: " if self.path else f"{self.source}: "
+        got = "" if self.value is ABSENT else f", got {shortened(self.value)}"
+        return f"{where}{self.rule}{got}; {self.remedy}"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used, with every reason."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+def shortened(value: object) -> str:
+    """A user's value as Python writes it (truths as TOML does), cut where too long to read."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    short = reprlib.Repr()
+    short.maxstring = short.maxother = short.maxlong = _LONGEST_VALUE
+    return short.repr(value)

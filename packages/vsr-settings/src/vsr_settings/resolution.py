@@ -1,0 +1,89 @@
+"""What settings that leave something open stand for: pure, and the same every time.
+
+Resolved settings resolve to themselves, so a stored text reloads as it was stored.
+"""
+
+from dataclasses import replace
+from typing import Any
+
+from vsr_settings.presets import HardwarePreset, Precision, hardware_preset, with_capability
+from vsr_settings.recomputation import least_recomputation
+from vsr_settings.schema import Hardware, Settings, Train
+
+FROM_PRESET = (
+    "vram_mib",
+    "reserve_mib",
+    "compute_capability",
+    "effective_batch",
+    "memory_format",
+)
+"""Fields of `[hardware]` that take the preset's value where they are left out."""
+
+
+def resolve(settings: Settings, world_size: int = 1) -> Settings:
+    """The settings with every value concrete, except what only the device itself can decide.
+
+    `train.amp_dtype`, `data.workers` and `run.device` may stay `auto`: they depend on the machine
+    that runs, not on the card that is planned for.
+
+    Args:
+        settings: The settings to resolve.
+        world_size: Processes that train together, where the settings do not say.
+    """
+    concrete = settings.model_copy(
+        update={
+            "hardware": _resolve_hardware(settings.hardware),
+            "train": _resolve_train(settings.train, world_size),
+        }
+    )
+    model = concrete.model.model_copy(update={"recompute": least_recomputation(concrete)})
+    return concrete.model_copy(update={"model": model})
+
+
+def card(hardware: Hardware) -> HardwarePreset:
+    """The card a run is planned for: its preset with the overrides applied.
+
+    What is native follows an overridden compute capability.
+    """
+    preset = hardware_preset(hardware.preset)
+    if hardware.compute_capability is not None:
+        preset = with_capability(preset, hardware.compute_capability)
+    given: dict[str, Any] = {name: getattr(hardware, name) for name in FROM_PRESET}
+    return replace(preset, **{name: value for name, value in given.items() if value is not None})
+
+
+def precision(settings: Settings) -> Precision:
+    """The precision of convolutions on the card that is planned for."""
+    if not settings.train.use_amp:
+        return "fp32"
+    if settings.train.amp_dtype != "auto":
+        return settings.train.amp_dtype
+    planned = card(settings.hardware)
+    on_cpu = planned.name == "cpu" or settings.run.device == "cpu"
+    return "bf16" if on_cpu or planned.native_bf16 else "fp16"
+
+
+def effective_batch(settings: Settings) -> int:
+    """Samples of an optimiser step: batch_size × accumulation_steps × world_size."""
+    train = settings.train
+    world_size = 1 if train.world_size == "auto" else train.world_size
+    return train.batch_size * train.accumulation_steps * world_size
+
+
+def automatic_warmup(max_steps: int) -> int:
+    """Warm-up steps that `auto` stands for: 1 % of the steps, at most 500, fewer than all."""
+    return min(500, -(-max_steps // 100), max_steps - 1)
+
+
+def _resolve_hardware(hardware: Hardware) -> Hardware:
+    planned = card(hardware)
+    return hardware.model_copy(update={name: getattr(planned, name) for name in FROM_PRESET})
+
+
+def _resolve_train(train: Train, world_size: int) -> Train:
+    update: dict[str, object] = {}
+    if train.warmup_steps == "auto":
+        update["warmup_steps"] = automatic_warmup(train.max_steps)
+    if train.world_size == "auto":
+        update["world_size"] = world_size
+    return train.model_copy(update=update)

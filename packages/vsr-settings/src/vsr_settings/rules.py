@@ -1,0 +1,301 @@
+"""Rules that no field can check alone, each with a remedy: between settings, and with the card.
+
+A rule names the settings it reads, so that it stays silent while one of them is itself refused.
+"""
+
+import os
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from vsr_settings.errors import ABSENT
+from vsr_settings.resolution import card, effective_batch
+from vsr_settings.schema import Settings
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What a rule found wrong: the settings concerned, the rule, and what to write instead."""
+
+    paths: tuple[str, ...]
+    """The settings to blame, the one to change first; the message points at the first written."""
+    value: object
+    rule: str
+    remedy: str
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A check, and the settings it reads."""
+
+    reads: tuple[str, ...]
+    check: Callable[[Settings], Iterator[Finding]]
+
+
+def broken_rules(settings: Settings, refused: Collection[str] = ()) -> Iterator[Finding]:
+    """Every rule that the settings break.
+
+    Args:
+        settings: Settings whose world size is concrete.
+        refused: Paths of settings that were refused already; rules that read one are skipped.
+    """
+    for rule in RULES:
+        if not any(path in refused for path in rule.reads):
+            yield from rule.check(settings)
+
+
+def cautions(settings: Settings) -> Iterator[str]:
+    """What is allowed, but seldom meant."""
+    planned = card(settings.hardware)
+    slow_order = planned.compute_capability is not None and not planned.tensor_cores
+    if slow_order and planned.memory_format == "channels_last":
+        yield (
+            f"hardware.memory_format is 'channels_last', for which cuDNN has few kernels on a "
+            f"{planned.title}; 'contiguous' is faster there"
+        )
+    if settings.train.use_amp and settings.train.amp_dtype == "fp16" and _on_cpu(settings):
+        yield (
+            "train.amp_dtype is 'fp16', which is slow on the CPU; 'auto' takes bf16 there and "
+            "what the card does natively elsewhere"
+        )
+
+
+def _on_cpu(settings: Settings) -> bool:
+    return settings.run.device == "cpu" or (
+        settings.run.device == "auto" and settings.hardware.preset == "cpu"
+    )
+
+
+def _effective_batch(settings: Settings) -> Iterator[Finding]:
+    wanted = card(settings.hardware).effective_batch
+    train = settings.train
+    got = effective_batch(settings)
+    if wanted is None or got == wanted:
+        return
+    world = 1 if train.world_size == "auto" else train.world_size
+    pairs = _pairs(wanted, world, train.batch_size)
+    listed = ", ".join(f"{batch} × {steps}" for batch, steps in pairs)
+    yield Finding(
+        ("train.batch_size", "train.accumulation_steps", "train.world_size"),
+        ABSENT,
+        f"batch_size × accumulation_steps × world_size must be {wanted}, "
+        f"hardware.effective_batch; {train.batch_size} × {train.accumulation_steps} × {world} "
+        f"is {got}",
+        f"write batch_size × accumulation_steps as one of {listed}"
+        if pairs
+        else f"{world} processes cannot share {wanted}: set hardware.effective_batch to a multiple",
+    )
+
+
+def _pairs(wanted: int, world: int, batch: int) -> list[tuple[int, int]]:
+    """Batch sizes and accumulation steps that reach an effective batch, those near first kept."""
+    if wanted % world:
+        return []
+    share = wanted // world
+    every = [(size, share // size) for size in range(1, share + 1) if share % size == 0]
+    allowed = [pair for pair in every if max(pair) <= 4096]
+    return sorted(sorted(allowed, key=lambda pair: abs(pair[0] - batch))[:6])
+
+
+def _native_bf16(settings: Settings) -> Iterator[Finding]:
+    planned = card(settings.hardware)
+    wants = settings.train.use_amp and settings.train.amp_dtype == "bf16"
+    emulated = planned.compute_capability is not None and not planned.native_bf16
+    if wants and emulated and settings.run.device != "cpu":
+        yield Finding(
+            ("train.amp_dtype", "hardware.compute_capability", "hardware.preset"),
+            "bf16",
+            f"a {planned.title} has compute capability {planned.compute_capability}, and bf16 is "
+            "in hardware from 8.0 on; torch emulates it, very slowly",
+            "write train.amp_dtype = \"fp16\", which takes the same memory, or 'auto'",
+        )
+
+
+def _learning_rates(settings: Settings) -> Iterator[Finding]:
+    low, high = settings.train.min_lr, settings.train.max_lr
+    if low > high:
+        yield Finding(
+            ("train.min_lr", "train.max_lr"),
+            low,
+            f"must be at most train.max_lr, which is {high:g}",
+            f"write train.min_lr = {high / 100:g}, or raise train.max_lr",
+        )
+
+
+def _warmup(settings: Settings) -> Iterator[Finding]:
+    warmup, steps = settings.train.warmup_steps, settings.train.max_steps
+    if warmup != "auto" and warmup >= steps:
+        yield Finding(
+            ("train.warmup_steps", "train.max_steps"),
+            warmup,
+            f"must be less than train.max_steps, which is {steps}",
+            'write train.warmup_steps = "auto", which follows max_steps',
+        )
+
+
+def _some_loss(settings: Settings) -> Iterator[Finding]:
+    loss = settings.loss
+    if not (loss.l1_weight or loss.ms_weight or loss.grad_weight or loss.perceptual_weight):
+        yield Finding(
+            (
+                "loss.l1_weight",
+                "loss.perceptual_weight",
+                "loss.ms_weight",
+                "loss.grad_weight",
+            ),
+            ABSENT,
+            "all four loss weights are 0, so there is nothing to learn from",
+            "write loss.l1_weight = 1.0",
+        )
+
+
+def _perceptual(settings: Settings) -> Iterator[Finding]:
+    loss, batch = settings.loss, settings.train.batch_size
+    if loss.perceptual_weight > 0 and loss.perceptual_chunk > batch:
+        yield Finding(
+            ("loss.perceptual_chunk", "train.batch_size"),
+            loss.perceptual_chunk,
+            f"must be at most train.batch_size, which is {batch}",
+            f"write loss.perceptual_chunk = {batch}",
+        )
+
+
+def _perceptual_trust(settings: Settings) -> Iterator[Finding]:
+    loss = settings.loss
+    if loss.perceptual_sha256 is not None and loss.perceptual_weights == "imagenet":
+        yield Finding(
+            ("loss.perceptual_sha256", "loss.perceptual_weights"),
+            loss.perceptual_sha256,
+            "vouches for a file, but loss.perceptual_weights is 'imagenet', whose digest is known",
+            "leave it out, or name the file in loss.perceptual_weights",
+        )
+
+
+def _perceptual_file(settings: Settings) -> Iterator[Finding]:
+    loss = settings.loss
+    if loss.perceptual_weight == 0 or loss.perceptual_weights == "imagenet":
+        return
+    if not Path(loss.perceptual_weights).expanduser().is_file():
+        yield Finding(
+            ("loss.perceptual_weights", "loss.perceptual_weight"),
+            loss.perceptual_weights,
+            "must be 'imagenet' or the path of a file that exists",
+            "mend the path, or write loss.perceptual_weight = 0 to train without VGG16",
+        )
+
+
+def _frame_ranges(settings: Settings) -> Iterator[Finding]:
+    frames = settings.model.n_frames
+    data = settings.data
+    for name, text in (("train_frames", data.train_frames), ("val_frames", data.val_frames)):
+        first, stop = _range(text)
+        if stop - first >= frames:
+            continue
+        length = max(0, int(stop - first))
+        yield Finding(
+            (f"data.{name}", "model.n_frames"),
+            text,
+            f"holds {length} frames; a window needs model.n_frames, which is {frames}",
+            f'write data.{name} = "{first}:{first + frames}" or longer',
+        )
+
+
+def _held_out(settings: Settings) -> Iterator[Finding]:
+    data = settings.data
+    if data.train == "demo" or not _same_path(data.train, data.val):
+        return
+    if Path(data.train, "Patches").expanduser().is_dir():
+        return
+    train, val = _range(data.train_frames), _range(data.val_frames)
+    empty = train[0] >= train[1] or val[0] >= val[1]
+    if empty or train[1] <= val[0] or val[1] <= train[0]:
+        return
+    yield Finding(
+        ("data.val_frames", "data.train_frames", "data.val", "data.train"),
+        data.val_frames,
+        f"shares frames with data.train_frames, {data.train_frames!r}, of the same source, "
+        f"{data.train!r}; what is validated must not be trained on",
+        'write data.train_frames = ":64" and data.val_frames = "64:", or another data.val',
+    )
+
+
+def _range(text: str) -> tuple[int, float]:
+    first, _, stop = text.partition(":")
+    return int(first or 0), int(stop) if stop else float("inf")
+
+
+def _same_path(one: str, other: str) -> bool:
+    return _plain(one) == _plain(other)
+
+
+def _plain(path: str) -> str:
+    return os.path.normpath(Path(path).expanduser())
+
+
+def _memory(settings: Settings) -> Iterator[Finding]:
+    planned = card(settings.hardware)
+    if planned.vram_mib == 0 and planned.compute_capability is None:
+        return
+    if planned.reserve_mib >= planned.vram_mib:
+        yield Finding(
+            ("hardware.vram_mib", "hardware.reserve_mib", "hardware.preset"),
+            planned.vram_mib,
+            f"must be more than hardware.reserve_mib, which is {planned.reserve_mib}",
+            "leave both out to take the preset's, or write what the driver reports",
+        )
+
+
+def _capability(settings: Settings) -> Iterator[Finding]:
+    hardware = settings.hardware
+    if hardware.preset in {"cpu", "mps"} and hardware.compute_capability is not None:
+        yield Finding(
+            ("hardware.compute_capability", "hardware.preset"),
+            hardware.compute_capability,
+            f"is CUDA's, and hardware.preset is {hardware.preset!r}",
+            "leave it out, or choose the preset of a CUDA card",
+        )
+
+
+def _device(settings: Settings) -> Iterator[Finding]:
+    preset = settings.hardware.preset
+    device = settings.run.device
+    kind = device.partition(":")[0]
+    if kind == "cuda" and preset in {"cpu", "mps"}:
+        remedy = 'write the card\'s name as hardware.preset, or run.device = "auto"'
+    elif kind == "mps" and preset != "mps":
+        remedy = 'write hardware.preset = "mps", or run.device = "auto"'
+    else:
+        return
+    yield Finding(
+        ("run.device", "hardware.preset"),
+        device,
+        f"does not go with hardware.preset, which is {preset!r}",
+        remedy,
+    )
+
+
+_HARDWARE = tuple(
+    f"hardware.{name}"
+    for name in ("preset", "vram_mib", "reserve_mib", "compute_capability", "effective_batch")
+)
+RULES: tuple[Rule, ...] = (
+    Rule(
+        (*_HARDWARE, "train.batch_size", "train.accumulation_steps", "train.world_size"),
+        _effective_batch,
+    ),
+    Rule((*_HARDWARE, "train.use_amp", "train.amp_dtype", "run.device"), _native_bf16),
+    Rule(("train.min_lr", "train.max_lr"), _learning_rates),
+    Rule(("train.warmup_steps", "train.max_steps"), _warmup),
+    Rule(
+        ("loss.l1_weight", "loss.ms_weight", "loss.grad_weight", "loss.perceptual_weight"),
+        _some_loss,
+    ),
+    Rule(("loss.perceptual_weight", "loss.perceptual_chunk", "train.batch_size"), _perceptual),
+    Rule(("loss.perceptual_sha256", "loss.perceptual_weights"), _perceptual_trust),
+    Rule(("loss.perceptual_weight", "loss.perceptual_weights"), _perceptual_file),
+    Rule(("model.n_frames", "data.train_frames", "data.val_frames"), _frame_ranges),
+    Rule(("data.train", "data.val", "data.train_frames", "data.val_frames"), _held_out),
+    Rule(_HARDWARE, _memory),
+    Rule(("hardware.preset", "hardware.compute_capability"), _capability),
+    Rule(("hardware.preset", "run.device"), _device),
+)
