@@ -14,7 +14,7 @@ from typing import Any, Self
 import pydantic
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 
 from vsr_model.network import Network
@@ -33,7 +33,7 @@ def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     settings = network.settings.model_copy(update={"recompute": "auto"})
     temporary = path.with_name(f".{path.name}.partial")
-    save_file(tensors, temporary, metadata={_METADATA_KEY: settings.model_dump_json()})
+    temporary.write_bytes(save(tensors, metadata={_METADATA_KEY: settings.model_dump_json()}))
     temporary.replace(path)
 
 

@@ -1,0 +1,62 @@
+"""What validation measures: PSNR, SSIM and luma, as the field reports them.
+
+PSNR and SSIM are torchmetrics', so that figures compare with other people's.
+"""
+
+import torch
+from torch import Tensor
+from torchmetrics.functional.image import (
+    peak_signal_noise_ratio,
+    structural_similarity_index_measure,
+)
+
+PSNR_CEILING = 100.0
+"""dB reported for pictures equal to within rounding: an infinite value would spoil a mean."""
+
+SSIM_WINDOW = 11
+"""Side in pixels of the window that SSIM's local statistics are taken over."""
+
+
+def psnr(sr_BCHW: Tensor, gt_BCHW: Tensor, data_range: float = 1.0) -> Tensor:
+    """Return each picture's peak signal-to-noise ratio, averaged over the batch, in dB.
+
+    Args:
+        sr_BCHW: pictures; values outside [0, data_range] count as they are.
+        gt_BCHW: the same shape.
+        data_range: difference of the largest and the smallest possible value.
+    """
+    each = [
+        peak_signal_noise_ratio(sr, gt, data_range=data_range)
+        for sr, gt in zip(sr_BCHW, gt_BCHW, strict=True)
+    ]
+    return torch.stack(each).clamp(max=PSNR_CEILING).mean()
+
+
+def ssim(sr_BCHW: Tensor, gt_BCHW: Tensor, data_range: float = 1.0) -> Tensor:
+    """Return the structural similarity, averaged over the batch: Gaussian 11×11 window, σ 1.5.
+
+    Wang et al., https://doi.org/10.1109/TIP.2003.819861, over the windows that fit into the
+    picture, as they and scikit-image do; torchmetrics' own mean counts its padded border too.
+
+    Raises:
+        ValueError: if a picture is smaller than the window.
+    """
+    if min(sr_BCHW.shape[-2:]) < SSIM_WINDOW:
+        raise ValueError(
+            f"pictures are {tuple(sr_BCHW.shape[-2:])} pixels; SSIM needs at least {SSIM_WINDOW} "
+            "a side"
+        )
+    _, each = structural_similarity_index_measure(
+        sr_BCHW, gt_BCHW, data_range=data_range, return_full_image=True
+    )
+    border = SSIM_WINDOW // 2
+    return each[..., border:-border, border:-border].mean()
+
+
+def luma(rgb_BCHW: Tensor) -> Tensor:
+    """Return BT.601 luma in studio range, [16/255, 235/255], of RGB in [0, 1]; shape B1HW.
+
+    The Y of "PSNR on Y" in super-resolution papers, ITU-R BT.601.
+    """
+    weights = rgb_BCHW.new_tensor([65.481, 128.553, 24.966]).view(3, 1, 1) / 255
+    return (rgb_BCHW * weights).sum(dim=-3, keepdim=True) + 16 / 255
