@@ -1,0 +1,79 @@
+"""What training sees of footage: clips, and the windows in them.
+
+Shape suffixes: T frames, C channels, H and W rows and columns. A size is (height, width).
+Invariant: `lq_size` times the scale is `gt_size`, and a window never leaves its clip.
+"""
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from itertools import accumulate
+
+import numpy as np
+from numpy.typing import NDArray
+
+Pixels = NDArray[np.uint8]
+Size = tuple[int, int]
+
+
+class Clip(ABC):
+    """A contiguous run of frames, all of one size.
+
+    Attributes:
+        name: what reports call it; unique within its footage.
+        source: path of the file it comes from, or `demo`.
+        windows: how many windows it holds, at least 1.
+        lq_size: (height, width) of a low-resolution frame.
+        gt_size: (height, width) of a ground-truth frame.
+    """
+
+    name: str
+    source: str
+    windows: int
+    lq_size: Size
+    gt_size: Size
+
+    @abstractmethod
+    def window(self, i: int) -> tuple[Pixels, Pixels]:
+        """The i-th window, whole frames.
+
+        Returns:
+            `lq_THWC` and `gt_HWC`, uint8 RGB; `gt` belongs to the centre frame. They may be
+            read-only views of a file.
+
+        Raises:
+            IndexError: there is no such window.
+            DataError: the file has been deleted or damaged since it was opened.
+        """
+
+    @abstractmethod
+    def origin(self, i: int) -> str:
+        """The file and the frame that the i-th window's ground truth is."""
+
+    def _check(self, i: int) -> None:
+        if not 0 <= i < self.windows:
+            raise IndexError(f"clip {self.name!r} has {self.windows} windows; got {i}")
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A file that is not used, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Footage:
+    """The clips of a source, sorted by name, and the files that gave none."""
+
+    clips: tuple[Clip, ...]
+    rejected: tuple[Rejected, ...] = ()
+
+    @property
+    def windows(self) -> int:
+        """Windows of all clips together."""
+        return sum(clip.windows for clip in self.clips)
+
+    def window_ends(self) -> tuple[int, ...]:
+        """Running total of windows: clip k holds those from `ends[k - 1]` up to `ends[k]`."""
+        return tuple(accumulate(clip.windows for clip in self.clips))

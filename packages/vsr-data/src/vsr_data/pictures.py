@@ -1,0 +1,143 @@
+"""A folder of ready-made pairs: `GT/x.png` and, under the same name, `LR/x.png`.
+
+LR stacks the window's frames vertically, oldest first; GT is the centre frame at ×scale. Each pair
+is a clip of one window. Pairs are checked when the folder is opened and decoded on demand.
+"""
+
+from pathlib import Path
+
+from vsr_data.clip import Clip, Footage, Pixels, Rejected, Size
+from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.png import check_png, read_rgb
+from vsr_data.request import Request
+
+
+class PictureClip(Clip):
+    """One pair of pictures."""
+
+    windows = 1
+
+    def __init__(self, gt: Path, lq: Path, gt_size: Size, scale: int, n_frames: int) -> None:
+        self.name = gt.stem
+        self.source = str(gt)
+        self.gt_size = gt_size
+        self.lq_size = gt_size[0] // scale, gt_size[1] // scale
+        self._lq = lq
+        self._n_frames = n_frames
+
+    def window(self, i: int) -> tuple[Pixels, Pixels]:
+        """The pair, decoded anew."""
+        self._check(i)
+        height, width = self.lq_size
+        lq = self._read(self._lq, (height * self._n_frames, width))
+        gt_HWC = self._read(Path(self.source), self.gt_size)
+        return lq.reshape(self._n_frames, height, width, 3), gt_HWC
+
+    def origin(self, i: int) -> str:
+        """The ground truth's file."""
+        self._check(i)
+        return self.source
+
+    def _read(self, path: Path, size: Size) -> Pixels:
+        remedy = "restore the file, or remove the pair and start the run again"
+        try:
+            pixels = read_rgb(path)
+        except UnusableFileError as error:
+            raise DataError(
+                f"picture {str(path)!r} is no longer usable: {error}; {remedy}"
+            ) from error
+        if pixels.shape[:2] != size:
+            raise DataError(
+                f"picture {str(path)!r} was {size[1]}×{size[0]} and is now "
+                f"{pixels.shape[1]}×{pixels.shape[0]}; {remedy}"
+            )
+        return pixels
+
+
+def is_pictures_folder(place: Path) -> bool:
+    """Whether a folder is laid out for pictures rather than videos."""
+    return any((place / part).is_dir() for part in ("Patches", "Val/GT"))
+
+
+def open_pictures(place: Path, request: Request) -> Footage:
+    """Pair the pictures of `Patches` for training, of `Val` for validation.
+
+    Raises:
+        DataError: a folder of the layout is missing or empty.
+    """
+    parent = place / ("Patches" if request.role == "train" else "Val")
+    lq_folders = [parent / "LR"]
+    if request.role == "val":
+        lq_folders.append(place / "Patches" / "LR")
+    gts = _pngs(parent / "GT", request)
+    lqs = {path.name: path for folder in reversed(lq_folders) for path in _found(folder)}
+    if not lqs:
+        raise DataError(
+            f"{request.setting}: there is no .png in {str(lq_folders[-1])!r}; it must hold the "
+            "low-resolution frames of the pictures in GT, under the same names"
+        )
+    clips: list[Clip] = []
+    rejected: list[Rejected] = []
+    for gt in gts:
+        try:
+            clips.append(_pair(gt, lqs.get(gt.name), request))
+        except UnusableFileError as error:
+            rejected.append(Rejected(str(gt), str(error)))
+    names = {gt.name for gt in gts}
+    rejected += [
+        Rejected(str(path), f"it has no partner {str(parent / 'GT' / path.name)!r}")
+        for path in _found(lq_folders[0])
+        if path.name not in names
+    ]
+    return Footage(tuple(clips), tuple(sorted(rejected, key=lambda item: item.path)))
+
+
+def _pair(gt: Path, lq: Path | None, request: Request) -> PictureClip:
+    if lq is None:
+        raise UnusableFileError(f"it has no partner of the same name in {str(_lr(gt))!r}")
+    gt_size = check_png(gt)
+    try:
+        lq_size = check_png(lq)
+    except UnusableFileError as error:
+        raise UnusableFileError(f"its partner {str(lq)!r} cannot be used: {error}") from error
+    scale, n_frames = request.scale, request.n_frames
+    height, width = (side // scale for side in gt_size)
+    if (height * scale, width * scale) != gt_size:
+        raise UnusableFileError(
+            f"it is {gt_size[1]}×{gt_size[0]}; both sides must be multiples of "
+            f"model.scale = {scale}"
+        )
+    if lq_size != (height * n_frames, width):
+        raise UnusableFileError(
+            f"its partner {str(lq)!r} is {lq_size[1]}×{lq_size[0]}; {n_frames} frames of "
+            f"{width}×{height}, one above the other, are {width}×{height * n_frames}"
+        )
+    misfit = request.misfit((height, width))
+    if misfit is not None:
+        raise UnusableFileError(misfit)
+    return PictureClip(gt, lq, gt_size, scale, n_frames)
+
+
+def _lr(gt: Path) -> Path:
+    return gt.parent.parent / "LR"
+
+
+def _found(folder: Path) -> list[Path]:
+    """The pictures of a folder, sorted by name; none where there is no such folder."""
+    try:
+        return sorted(
+            path
+            for path in folder.iterdir()
+            if path.suffix.lower() == ".png" and not path.name.startswith(".")
+        )
+    except OSError:
+        return []
+
+
+def _pngs(folder: Path, request: Request) -> list[Path]:
+    found = _found(folder)
+    if not found:
+        raise DataError(
+            f"{request.setting}: there is no .png in {str(folder)!r}; it must hold the ground truth"
+        )
+    return found

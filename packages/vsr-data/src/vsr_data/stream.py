@@ -1,0 +1,253 @@
+"""Micro-batches for training, cut in this process or in workers.
+
+Invariant: what an optimiser step sees is a function of (seed, step) alone; the split into ranks,
+passes and samples, the workers and the place where a run was resumed only decide who cuts what.
+"""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final, Literal
+
+import torch
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from vsr_data.clip import Clip, Footage
+from vsr_data.errors import DataError
+from vsr_data.sampling import choose_cut, choose_window, cut_sample, sample_generator, spread
+
+MOST_WORKERS: Final = 4  # what `auto` starts at most; cutting crops is cheap
+PREFETCH: Final = 2  # micro-batches a worker keeps ready
+
+Key = tuple[int, int]  # step, index
+Sample = tuple[Tensor, Tensor]
+
+
+def resolve_workers(setting: int | Literal["auto"], *, on_accelerator: bool) -> int:
+    """Processes to start for `data.workers`.
+
+    Args:
+        setting: a number, capped to the cores this process may use, or `auto`.
+        on_accelerator: whether the network runs elsewhere than on these cores.
+
+    Returns:
+        For `auto`, none where the network needs the cores itself, else one core fewer than there
+        are and at most 4.
+    """
+    cores = _cores()
+    if setting != "auto":
+        return max(0, min(setting, cores))
+    return max(0, min(MOST_WORKERS, cores - 1)) if on_accelerator else 0
+
+
+def validation_windows(
+    footage: Footage, per_clip: int
+) -> Iterator[tuple[Clip, int, Tensor, Tensor]]:
+    """Windows of every clip, evenly spaced over it, as whole frames.
+
+    Yields:
+        The clip, the window's number, `lq_TCHW` and `gt_CHW`, uint8.
+    """
+    for clip in footage.clips:
+        for i in spread(clip.windows, per_clip):
+            lq_THWC, gt_HWC = clip.window(i)
+            lq_TCHW = torch.tensor(lq_THWC).permute(0, 3, 1, 2).contiguous()
+            yield clip, i, lq_TCHW, torch.tensor(gt_HWC).permute(2, 0, 1).contiguous()
+
+
+class TrainingStream:
+    """Augmented crops of footage, in an order that only the seed decides.
+
+    Args:
+        footage: the clips.
+        n_frames: frames of a window.
+        scale: enlargement of each side.
+        patch: side of a low-resolution crop, in pixels.
+        seed: decides windows, crops and augmentation; at least 0, under 2⁶³.
+        batch_size: samples of a micro-batch.
+        accumulation_steps: micro-batches of an optimiser step, on each rank.
+        rank: this process's number among `world_size`.
+        world_size: processes that share an optimiser step.
+        workers: processes that cut crops; 0 cuts them here.
+        pin_memory: put batches in page-locked memory; ignored where there is no CUDA.
+
+    Raises:
+        DataError: there is no clip, or one that is smaller than a patch.
+        ValueError: a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        footage: Footage,
+        *,
+        n_frames: int,
+        scale: int,
+        patch: int,
+        seed: int,
+        batch_size: int,
+        accumulation_steps: int,
+        rank: int = 0,
+        world_size: int = 1,
+        workers: int = 0,
+        pin_memory: bool = False,
+    ) -> None:
+        if min(batch_size, accumulation_steps, world_size, n_frames, scale, patch) < 1:
+            raise ValueError("sizes and counts of a stream must be at least 1")
+        if not 0 <= rank < world_size or workers < 0 or not 0 <= seed < 1 << 63:
+            raise ValueError(f"rank {rank} of {world_size}, workers {workers} or seed {seed}")
+        self._cutter = _Cutter(footage, n_frames, scale, patch, seed)
+        self.effective_batch = batch_size * accumulation_steps * world_size
+        self._batch_size = batch_size
+        self._accumulation_steps = accumulation_steps
+        self._rank = rank
+        self._world_size = world_size
+        self._workers = workers
+        self._pin_memory = pin_memory and torch.cuda.is_available()
+
+    def sample(self, step: int, index: int) -> Sample:
+        """One sample of a step.
+
+        Args:
+            step: the optimiser step, from 0.
+            index: the sample's place in the effective batch.
+
+        Returns:
+            `lq_TCHW` and `gt_CHW`, uint8.
+
+        Raises:
+            DataError: its file has been deleted or damaged.
+        """
+        self._check(step, index)
+        return self._cutter.cut((step, index))
+
+    def origin(self, step: int, index: int) -> str:
+        """The file, frame and place that a sample is cut from."""
+        self._check(step, index)
+        return self._cutter.origin((step, index))
+
+    def batches(self, start_step: int, stop_step: int) -> Iterator[Sample]:
+        """This rank's micro-batches of steps from `start_step` up to, not including, `stop_step`.
+
+        Yields:
+            `lq_BTCHW` and `gt_BCHW`, uint8; `accumulation_steps` of them for each step.
+
+        Raises:
+            DataError: a file has been deleted or damaged, or a worker process died.
+        """
+        loader: DataLoader[Sample | DataError] = DataLoader(
+            self._cutter,
+            batch_sampler=self._keys(start_step, stop_step),
+            num_workers=self._workers,
+            collate_fn=_stack,
+            pin_memory=self._pin_memory,
+            worker_init_fn=_start_worker,
+            prefetch_factor=PREFETCH if self._workers else None,
+            generator=torch.Generator(),  # else iterating would draw from the global one
+        )
+        with _interrupts_held():  # workers inherit this, so that Ctrl-C reaches the parent alone
+            iterator = iter(loader)
+        try:
+            while (batch := self._next(iterator)) is not None:
+                yield batch
+        finally:
+            del iterator  # ends the workers
+
+    def _next(self, iterator: Iterator[Sample | DataError]) -> Sample | None:
+        try:
+            batch = next(iterator, None)
+        except RuntimeError as error:
+            if "DataLoader worker" not in str(error):
+                raise
+            raise DataError(
+                f"a process that cuts training clips died ({str(error).splitlines()[0]}); memory "
+                "or /dev/shm may be full: lower data.workers, or set it to 0"
+            ) from error
+        if isinstance(batch, DataError):
+            raise batch
+        return batch
+
+    def _keys(self, start_step: int, stop_step: int) -> Iterator[list[Key]]:
+        for step in range(start_step, stop_step):
+            for micro_batch in range(self._accumulation_steps):
+                first = (micro_batch * self._world_size + self._rank) * self._batch_size
+                yield [(step, first + i) for i in range(self._batch_size)]
+
+    def _check(self, step: int, index: int) -> None:
+        if step < 0 or not 0 <= index < self.effective_batch:
+            raise ValueError(f"no sample {index} of {self.effective_batch} in step {step}")
+
+
+class _Cutter(Dataset["Sample | DataError"]):
+    """Cuts the sample of a (step, index); what workers carry."""
+
+    def __init__(self, footage: Footage, n_frames: int, scale: int, patch: int, seed: int) -> None:
+        if not footage.clips:
+            raise DataError("there are no clips to train on")
+        for clip in footage.clips:
+            if min(clip.lq_size) < patch:
+                height, width = clip.lq_size
+                raise DataError(
+                    f"low-resolution frames of clip {clip.name!r} are {width}×{height}; "
+                    f"a patch needs {patch}×{patch}; lower data.patch"
+                )
+        self._clips = footage.clips
+        self._ends = footage.window_ends()
+        self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
+
+    def __getitem__(self, key: Key) -> Sample | DataError:
+        try:
+            return self.cut(key)
+        except DataError as error:  # raised, it would come back wrapped in a worker's traceback
+            return error
+
+    def cut(self, key: Key) -> Sample:
+        rng = sample_generator(self._seed, *key)
+        choice = choose_window(rng, self._ends)
+        clip = self._clips[choice.clip]
+        cut = choose_cut(rng, clip.lq_size, self._patch)
+        lq_THWC, gt_HWC = clip.window(choice.window)
+        lq_TCHW, gt_CHW = cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
+        return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
+
+    def origin(self, key: Key) -> str:
+        rng = sample_generator(self._seed, *key)
+        choice = choose_window(rng, self._ends)
+        clip = self._clips[choice.clip]
+        cut = choose_cut(rng, clip.lq_size, self._patch)
+        return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"
+
+
+def _stack(samples: list[Sample | DataError]) -> Sample | DataError:
+    lq_TCHW, gt_CHW = [], []
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
+        lq_TCHW.append(sample[0])
+        gt_CHW.append(sample[1])
+    return torch.stack(lq_TCHW), torch.stack(gt_CHW)
+
+
+def _start_worker(_: int) -> None:
+    torch.set_num_threads(1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Put off SIGINT while processes start; a child starts with it held and keeps it so."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
