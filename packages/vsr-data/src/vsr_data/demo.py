@@ -74,10 +74,8 @@ def open_demo(request: Request) -> Footage:
         )
     entry = _filmed(shots, request)
     clips: list[Clip] = [
-        StoredClip(
-            shot.name, "demo", entry, segment, request.n_frames, shown_as=f"demo {shot.name}"
-        )
-        for shot, segment in zip(shots, entry.segments, strict=True)
+        StoredClip(shot.name, "demo", entry, run, request.n_frames, shown_as=f"demo {shot.name}")
+        for shot, run in zip(shots, entry.segments, strict=True)
     ]
     return Footage(tuple(sorted(clips, key=lambda clip: clip.name)), tuple(rejected))
 

@@ -6,6 +6,7 @@ does, so that changing either costs no decoding.
 
 import logging
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -14,7 +15,7 @@ from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.frames import StoredClip
 from vsr_data.request import Request
 from vsr_data.store import GIB, Budget, CacheFullError, Census, Entry, FrameStore, entry_key
-from vsr_data.video import FrameRange, Header, decode_into, read_header
+from vsr_data.video import FrameRange, Header, count_packets, decode_into, read_header
 
 logger = logging.getLogger(__name__)
 
@@ -23,19 +24,7 @@ SUFFIXES: Final = frozenset(
         *(".264", ".265", ".h264", ".h265", ".hevc", ".avc", ".av1", ".obu", ".ivf", ".y4m"),
         *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".divx", ".flv"),
         *(".f4v", ".asf", ".wmv", ".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob", ".ts", ".mts"),
-        *(
-            ".m2ts",
-            ".mxf",
-            ".dv",
-            ".nut",
-            ".ogv",
-            ".ogg",
-            ".rm",
-            ".rmvb",
-            ".mjpg",
-            ".mjpeg",
-            ".gif",
-        ),
+        *(".m2ts", ".mxf", ".dv", ".nut", ".ogv", ".ogg", ".rm", ".rmvb", ".mjpg", ".mjpeg"),
     }
 )
 
@@ -151,6 +140,11 @@ def _check_room(
     store: FrameStore, budget: Budget, headers: dict[Path, Header], request: Request
 ) -> None:
     wanted = sum(_wanted_bytes(header, request) for header in headers.values())
+    room = min(budget.limit - budget.used, store.free_bytes())
+    if wanted > room:  # headers lie: count before refusing
+        for path, header in headers.items():
+            headers[path] = replace(header, frames=count_packets(path))
+        wanted = sum(_wanted_bytes(header, request) for header in headers.values())
     if budget.used + wanted > budget.limit:
         raise _too_much(request, budget.used + wanted, f"{len(headers)} videos to decode")
     if wanted > store.free_bytes():
