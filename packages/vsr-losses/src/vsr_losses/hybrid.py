@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from vsr_losses.perceptual import PerceptualLoss
 from vsr_losses.terms import gradient, l1, multi_scale
-from vsr_losses.vgg import load_vgg16
+from vsr_losses.vgg import VGG16, load_vgg16
 from vsr_settings import Loss
 
 
@@ -29,13 +29,14 @@ class HybridLoss(nn.Module):
 
     Args:
         settings: the `[loss]` section.
+        vgg: VGG16 where it is loaded already; else it is loaded as the settings say.
 
     Raises:
         PerceptualWeightsError: if VGG16's weights are needed and cannot be had or trusted.
         ValueError: if every weight is 0.
     """
 
-    def __init__(self, settings: Loss) -> None:
+    def __init__(self, settings: Loss, vgg: VGG16 | None = None) -> None:
         super().__init__()
         self.weights = {
             "l1": settings.l1_weight,
@@ -47,7 +48,8 @@ class HybridLoss(nn.Module):
             raise ValueError("every loss weight is 0; nothing would be minimised")
         self.perceptual: PerceptualLoss | None = None
         if settings.perceptual_weight > 0:
-            vgg = load_vgg16(settings.perceptual_weights, settings.perceptual_sha256)
+            if vgg is None:
+                vgg = load_vgg16(settings.perceptual_weights, settings.perceptual_sha256)
             self.perceptual = PerceptualLoss(vgg, settings.perceptual_chunk)
 
     def forward(self, sr_BCHW: Tensor, gt_BCHW: Tensor) -> LossTerms:

@@ -1,0 +1,105 @@
+"""Where a run computes, in which precision, and in which order tensors lie in memory."""
+
+from dataclasses import dataclass
+
+import torch
+
+from vsr_settings import Settings, Train, card
+from vsr_train.errors import DeviceError
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A device and how to use it."""
+
+    device: torch.device
+    amp_dtype: torch.dtype | None
+    """Half precision of autocast; None trains in fp32."""
+    memory_format: torch.memory_format
+    notes: tuple[str, ...] = ()
+    """What the user should know about the choice."""
+
+    @property
+    def on_accelerator(self) -> bool:
+        """Whether the network runs elsewhere than on the cores that cut clips."""
+        return self.device.type != "cpu"
+
+    def autocast(self) -> torch.autocast:
+        """Return the context that forward passes run in."""
+        return torch.autocast(
+            self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None
+        )
+
+    def grad_scaler(self) -> torch.GradScaler:
+        """Return the scaler that fp16 gradients need; in other precisions it does nothing."""
+        return torch.GradScaler(self.device.type, enabled=self.amp_dtype == torch.float16)
+
+    @property
+    def precision(self) -> str:
+        """The precision of convolutions, as settings name it."""
+        names = {None: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
+        return names[self.amp_dtype]
+
+
+def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
+    """Pick the device that `run.device` names and the precision that it does natively.
+
+    Args:
+        settings: the run.
+        local_rank: which of this machine's cards is this process's.
+
+    Raises:
+        DeviceError: if the device is not there.
+    """
+    device = _choose_device(settings.run.device, local_rank)
+    amp_dtype, notes = _choose_precision(settings.train, device)
+    channels_last = device.type == "cpu" or card(settings.hardware).memory_format == "channels_last"
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # shapes never change; Pascal's heuristics are poor
+    return Platform(device, amp_dtype, memory_format, notes)
+
+
+def _choose_device(name: str, local_rank: int) -> torch.device:
+    if name == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda", local_rank)
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    device = torch.device(name)
+    if device.type == "cuda":
+        count = torch.cuda.device_count()
+        index = local_rank if device.index is None else device.index
+        if index >= count:
+            raise DeviceError(
+                f"run.device is {name!r} and this torch sees {count} CUDA devices; check the "
+                "driver with nvidia-smi, or set run.device = 'cpu'"
+            )
+        return torch.device("cuda", index)
+    if device.type == "mps" and not torch.backends.mps.is_available():
+        raise DeviceError("run.device is 'mps', which this machine has not; set run.device = 'cpu'")
+    return device
+
+
+def _choose_precision(
+    train: Train, device: torch.device
+) -> tuple[torch.dtype | None, tuple[str, ...]]:
+    if not train.use_amp:
+        return None, ()
+    if train.amp_dtype != "auto":
+        return {"fp16": torch.float16, "bf16": torch.bfloat16}[train.amp_dtype], ()
+    match device.type:
+        case "cuda":
+            # Without this argument torch counts its slow emulation on older cards as support.
+            native = torch.cuda.is_bf16_supported(including_emulation=False)
+            return (torch.bfloat16 if native else torch.float16), ()
+        case "cpu" if _cpu_has_bf16():
+            return torch.bfloat16, ("on this CPU AMP means bf16",)
+        case "cpu":
+            return None, ("this CPU has no bf16 arithmetic: training in fp32, without AMP",)
+        case _:
+            return torch.float16, ()
+
+
+def _cpu_has_bf16() -> bool:
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())  # noqa: SLF001 - no public twin

@@ -1,0 +1,36 @@
+"""What ends a run early, and the exit code of each."""
+
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the command returns; never 0 after a failure."""
+
+    DONE = 0
+    """Finished, or stopped on request after saving."""
+    SETTINGS = 2
+    """Settings, checkpoint or run folder refused."""
+    DATA = 3
+    """Footage that cannot be used."""
+    DEVICE = 4
+    """A device that cannot be used, or too little memory on it."""
+    LEARNING = 5
+    """A run that diverged."""
+
+
+class RunError(Exception):
+    """A run that cannot start or go on: the message says what, where, and what to do."""
+
+    exit_code = ExitCode.SETTINGS
+
+
+class DeviceError(RunError):
+    """A device that is missing or cannot run this."""
+
+    exit_code = ExitCode.DEVICE
+
+
+class DivergedError(RunError):
+    """Weights or losses that stopped being numbers."""
+
+    exit_code = ExitCode.LEARNING

@@ -1,0 +1,103 @@
+"""Everything a run changes as it goes: what a checkpoint must hold, and nothing else."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from vsr_model import Network
+from vsr_settings import Settings, Train
+from vsr_train.average import WeightAverage
+from vsr_train.device import Platform
+
+BETAS = (0.9, 0.99)
+"""AdamW's memory: 0.99 forgets the large first gradients sooner than 0.999 (docs/notebook.md)."""
+
+
+@dataclass
+class TrainingState:
+    """The network and all that training it changes."""
+
+    network: Network
+    average: WeightAverage
+    optimizer: torch.optim.Optimizer
+    scaler: torch.GradScaler
+    step: int = 0
+    """Optimiser steps made, skipped ones included; also the place in the data."""
+    skipped: int = 0
+    """Steps that GradScaler withheld: they advance neither the schedule nor the average."""
+    best_psnr: float | None = None
+    """Highest validated PSNR, whose weights are in `best.safetensors`."""
+    scores: dict[str, float] = field(default_factory=dict)
+    """What the last validation found, by metric."""
+
+    @classmethod
+    def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":
+        """Start from the initial weights that `train.seed` decides."""
+        torch.manual_seed(settings.train.seed)
+        network = Network(settings.model)
+        network.to(device=platform.device, memory_format=platform.memory_format)
+        return cls(
+            network,
+            WeightAverage(network, settings.train.ema_decay),
+            make_optimizer(network, settings.train),
+            platform.grad_scaler(),
+        )
+
+    @property
+    def updates(self) -> int:
+        """Steps that took effect."""
+        return self.step - self.skipped
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return everything as tensors, numbers and texts, under the names people's tools know."""
+        return {
+            "step": self.step,
+            "skipped": self.skipped,
+            "best_psnr": self.best_psnr,
+            "scores": self.scores,
+            "model_state_dict": self.network.state_dict(),
+            "ema_state_dict": self.average.network.state_dict(),
+            "ema_updates": self.average.updates,
+            "optimizer_state_dict": self.optimizer.state_dict(),
+            "scaler_state_dict": self.scaler.state_dict(),
+            "random_state": _random_state(),
+        }
+
+    def load_state_dict(self, stored: dict[str, Any]) -> None:
+        """Go on from what `state_dict` returned."""
+        self.step = stored["step"]
+        self.skipped = stored["skipped"]
+        self.best_psnr = stored["best_psnr"]
+        self.scores = stored["scores"]
+        self.network.load_state_dict(stored["model_state_dict"])
+        self.average.network.load_state_dict(stored["ema_state_dict"])
+        self.average.updates = stored["ema_updates"]
+        self.optimizer.load_state_dict(stored["optimizer_state_dict"])
+        if stored["scaler_state_dict"]:  # empty where the run so far needed no scaler
+            self.scaler.load_state_dict(stored["scaler_state_dict"])
+        _restore_random_state(stored["random_state"])
+
+
+def make_optimizer(network: torch.nn.Module, train: Train) -> torch.optim.AdamW:
+    """Return AdamW over a network; fused, it needs no temporary memory."""
+    return torch.optim.AdamW(
+        network.parameters(),
+        lr=train.max_lr,
+        betas=BETAS,
+        weight_decay=train.weight_decay,
+        fused=True,
+    )
+
+
+def _random_state() -> dict[str, torch.Tensor]:
+    states = {"cpu": torch.get_rng_state()}
+    if torch.cuda.is_available():
+        states["cuda"] = torch.cuda.get_rng_state()
+    return states
+
+
+def _restore_random_state(states: dict[str, torch.Tensor]) -> None:
+    torch.set_rng_state(states["cpu"])
+    if "cuda" in states and torch.cuda.is_available():
+        torch.cuda.set_rng_state(states["cuda"])
