@@ -17,6 +17,7 @@ from vsr_settings.schema import Section, Settings, Wording
 
 _INTEGER = re.compile(r"[+-]?[0-9](_?[0-9])*", re.ASCII)
 _BOUNDS = {"ge": "low", "gt": "above", "le": "high", "lt": "below", "multiple_of": "multiple_of"}
+_LONGEST_INTEGER = 100
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
 
 
@@ -43,23 +44,27 @@ class Kind:
         if self.type not in (int, float):
             return "text"
         number = "a number" if self.type is float else "an integer"
-        if self.multiple_of == 2:
+        if self.multiple_of is not None:
             number = "an even integer"
         return number + self._range()
 
     def _range(self) -> str:
-        low = self.low if self.low is not None else self.above
-        high = self.high if self.high is not None else self.below
-        if low is None and high is None:
-            return ""
-        if high is None:
-            return f" above {low:g}" if self.above is not None else f" of {low:g} or more"
-        text = f" from {_number(low or 0)} to {_number(high)}"
-        if self.above is not None:
-            text += f", above {self.above:g}"
-        if self.below is not None:
-            text += f", below {_number(self.below)}"
-        return text
+        low, high = self.low, self.high
+        if self.below is not None and self.type is int:
+            high = self.below - 1
+        if low is not None and high is not None:
+            return f" from {_number(low)} to {_number(high)}"
+        parts = [
+            f"{word} {_number(bound)}"
+            for word, bound in (
+                ("of at least", low),
+                ("above", self.above),
+                ("at most", high),
+                ("below", self.below),
+            )
+            if bound is not None
+        ]
+        return f" {', '.join(parts)}" if parts else ""
 
 
 @dataclass(frozen=True)
@@ -94,19 +99,20 @@ class Fact:
 
     def parse(self, text: str) -> object:
         """The value a text from the environment or an option stands for, not yet checked."""
+        word = text.strip()
         for choice in self.choices:
-            if text == str(choice):
+            if word == str(choice):
                 return choice
         for kind in self.kinds:
             if kind.choices:
                 continue
-            if kind.type is bool and text.lower() in _TRUTHS:
-                return _TRUTHS[text.lower()]
-            if kind.type is int and _INTEGER.fullmatch(text) and len(text) < 100:
-                return int(text)
+            if kind.type is bool and word.lower() in _TRUTHS:
+                return _TRUTHS[word.lower()]
+            if kind.type is int and _INTEGER.fullmatch(word) and len(word) < _LONGEST_INTEGER:
+                return int(word)
             if kind.type is float:
                 try:
-                    return float(text)
+                    return float(word)
                 except ValueError:
                     continue
         return text
@@ -172,4 +178,6 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 def _number(value: float) -> str:
-    return f"{value:,}".replace(",", "_") if isinstance(value, int) else f"{value:g}"
+    if isinstance(value, int):
+        return str(value) if value < 10_000 else f"{value:_}"
+    return f"{value:g}"

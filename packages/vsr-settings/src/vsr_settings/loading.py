@@ -19,6 +19,7 @@ from vsr_settings.resolution import FROM_PRESET, resolve
 from vsr_settings.rules import Finding, broken_rules, cautions
 from vsr_settings.schema import Settings
 from vsr_settings.sources import (
+    PREFIX,
     Entry,
     Gathered,
     gather_environment,
@@ -75,9 +76,23 @@ def loads(text: str, label: str = "stored settings") -> Settings:
     Raises:
         SettingsError: The text is wrong; it holds every problem.
     """
+    return read_text(text, label, files=False).settings
+
+
+def read_text(text: str, label: str, *, files: bool = True) -> Reading:
+    """What `read` gives for a TOML text alone, whatever the environment says.
+
+    Args:
+        text: TOML.
+        label: What error messages call the text.
+        files: Whether the files that settings name must exist here.
+
+    Raises:
+        SettingsError: The text is wrong; it holds every problem.
+    """
     gathered = Gathered()
     gather_toml(text, label, gathered)
-    return _reading(gathered, world_size=None).settings
+    return _reading(gathered, world_size=None, files=files)
 
 
 def read(
@@ -99,35 +114,47 @@ def read(
     return _reading(gathered, gather_world_size(environ, gathered))
 
 
-def _reading(gathered: Gathered, world_size: int | None) -> Reading:
+def _reading(gathered: Gathered, world_size: int | None, *, files: bool = True) -> Reading:
     """Check what was gathered, entry by entry and then together, and resolve it."""
-    winners, refused = _checked(gathered)
+    winners = _checked(gathered)
     _check_world_size(gathered, winners, world_size)
     written = _assembled(winners)
     concrete = _with_world_size(written, world_size or 1)
     sources = {path: winners[path].source if path in winners else DEFAULT for path in facts()}
-    for finding in broken_rules(concrete, refused):
-        gathered.problems.append(_problem(finding, sources))
+    if gathered.readable:
+        for finding in broken_rules(concrete, gathered.refused, files=files):
+            gathered.problems.append(_problem(finding, sources))
     if gathered.problems:
-        raise SettingsError(gathered.problems)
+        raise SettingsError(sorted(gathered.problems, key=_place))
     settings = resolve(concrete)
     _name_resolved(sources, written, settings, by_torchrun=world_size is not None)
     return Reading(settings, sources, list(cautions(settings)))
 
 
-def _checked(gathered: Gathered) -> tuple[dict[str, Entry], set[str]]:
-    """The entry that wins for each setting, and the settings that were refused."""
+def _place(problem: Problem) -> tuple[int, int]:
+    """Order of a report: the file from top to bottom, variables, options, what nobody wrote."""
+    source = problem.source
+    if source.startswith("--set "):
+        return 2, 0
+    if source == DEFAULT:
+        return 3, 0
+    if source == "WORLD_SIZE" or source.upper().startswith(PREFIX):
+        return 1, 0
+    line = source.rpartition(":")[2]
+    return 0, int(line) if line.isdecimal() else 0
+
+
+def _checked(gathered: Gathered) -> dict[str, Entry]:
+    """The entry that wins for each setting; what no field allows becomes a problem."""
     winners: dict[str, Entry] = {}
-    refused: set[str] = {problem.path for problem in gathered.problems}
     for entry in gathered.entries:
         fact = facts()[entry.path]
         if _fits(fact, entry.value):
             winners[entry.path] = entry
         else:
-            refused.add(entry.path)
             rule, remedy = f"must be {fact.allowed}", _remedy(fact, entry.value)
             gathered.refuse(entry.source, entry.path, entry.value, rule, remedy)
-    return winners, refused
+    return winners
 
 
 def _fits(fact: Fact, value: object) -> bool:

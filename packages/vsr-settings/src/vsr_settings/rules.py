@@ -30,17 +30,23 @@ class Rule:
 
     reads: tuple[str, ...]
     check: Callable[[Settings], Iterator[Finding]]
+    files: bool = False
+    """Whether it looks at the disk."""
 
 
-def broken_rules(settings: Settings, refused: Collection[str] = ()) -> Iterator[Finding]:
+def broken_rules(
+    settings: Settings, refused: Collection[str] = (), *, files: bool = True
+) -> Iterator[Finding]:
     """Every rule that the settings break.
 
     Args:
         settings: Settings whose world size is concrete.
         refused: Paths of settings that were refused already; rules that read one are skipped.
+        files: Whether to apply the rules that look at the disk.
     """
     for rule in RULES:
-        if not any(path in refused for path in rule.reads):
+        judged = files or not rule.files
+        if judged and not any(path in refused for path in rule.reads):
             yield from rule.check(settings)
 
 
@@ -67,6 +73,7 @@ def _on_cpu(settings: Settings) -> bool:
 
 
 def _effective_batch(settings: Settings) -> Iterator[Finding]:
+    """`batch_size × accumulation_steps × world_size` is `effective_batch`, where that is set."""
     wanted = card(settings.hardware).effective_batch
     train = settings.train
     got = effective_batch(settings)
@@ -98,6 +105,7 @@ def _pairs(wanted: int, world: int, batch: int) -> list[tuple[int, int]]:
 
 
 def _native_bf16(settings: Settings) -> Iterator[Finding]:
+    """`amp_dtype = "bf16"` needs a card that has it in hardware: compute capability 8.0."""
     planned = card(settings.hardware)
     wants = settings.train.use_amp and settings.train.amp_dtype == "bf16"
     emulated = planned.compute_capability is not None and not planned.native_bf16
@@ -112,6 +120,7 @@ def _native_bf16(settings: Settings) -> Iterator[Finding]:
 
 
 def _learning_rates(settings: Settings) -> Iterator[Finding]:
+    """`min_lr` is at most `max_lr`."""
     low, high = settings.train.min_lr, settings.train.max_lr
     if low > high:
         yield Finding(
@@ -123,6 +132,7 @@ def _learning_rates(settings: Settings) -> Iterator[Finding]:
 
 
 def _warmup(settings: Settings) -> Iterator[Finding]:
+    """`warmup_steps` is less than `max_steps`."""
     warmup, steps = settings.train.warmup_steps, settings.train.max_steps
     if warmup != "auto" and warmup >= steps:
         yield Finding(
@@ -134,6 +144,7 @@ def _warmup(settings: Settings) -> Iterator[Finding]:
 
 
 def _some_loss(settings: Settings) -> Iterator[Finding]:
+    """At least one loss weight is above 0."""
     loss = settings.loss
     if not (loss.l1_weight or loss.ms_weight or loss.grad_weight or loss.perceptual_weight):
         yield Finding(
@@ -150,6 +161,7 @@ def _some_loss(settings: Settings) -> Iterator[Finding]:
 
 
 def _perceptual(settings: Settings) -> Iterator[Finding]:
+    """`perceptual_chunk` is at most `batch_size`, where there is a perceptual loss."""
     loss, batch = settings.loss, settings.train.batch_size
     if loss.perceptual_weight > 0 and loss.perceptual_chunk > batch:
         yield Finding(
@@ -161,6 +173,7 @@ def _perceptual(settings: Settings) -> Iterator[Finding]:
 
 
 def _perceptual_trust(settings: Settings) -> Iterator[Finding]:
+    """`perceptual_sha256` goes with a file in `perceptual_weights`."""
     loss = settings.loss
     if loss.perceptual_sha256 is not None and loss.perceptual_weights == "imagenet":
         yield Finding(
@@ -172,6 +185,7 @@ def _perceptual_trust(settings: Settings) -> Iterator[Finding]:
 
 
 def _perceptual_file(settings: Settings) -> Iterator[Finding]:
+    """`perceptual_weights` is `imagenet` or exists, where there is a perceptual loss."""
     loss = settings.loss
     if loss.perceptual_weight == 0 or loss.perceptual_weights == "imagenet":
         return
@@ -185,6 +199,7 @@ def _perceptual_file(settings: Settings) -> Iterator[Finding]:
 
 
 def _frame_ranges(settings: Settings) -> Iterator[Finding]:
+    """`train_frames` and `val_frames` hold at least one window of `n_frames`."""
     frames = settings.model.n_frames
     data = settings.data
     for name, text in (("train_frames", data.train_frames), ("val_frames", data.val_frames)):
@@ -201,6 +216,7 @@ def _frame_ranges(settings: Settings) -> Iterator[Finding]:
 
 
 def _held_out(settings: Settings) -> Iterator[Finding]:
+    """No frame is both trained on and validated; `demo` and `Patches/` see to it themselves."""
     data = settings.data
     if data.train == "demo" or not _same_path(data.train, data.val):
         return
@@ -233,6 +249,7 @@ def _plain(path: str) -> str:
 
 
 def _memory(settings: Settings) -> Iterator[Finding]:
+    """`vram_mib` is more than `reserve_mib`; 0 is not budgeted, on the CPU and mps."""
     planned = card(settings.hardware)
     if planned.vram_mib == 0 and planned.compute_capability is None:
         return
@@ -246,6 +263,7 @@ def _memory(settings: Settings) -> Iterator[Finding]:
 
 
 def _capability(settings: Settings) -> Iterator[Finding]:
+    """`compute_capability` is for CUDA cards."""
     hardware = settings.hardware
     if hardware.preset in {"cpu", "mps"} and hardware.compute_capability is not None:
         yield Finding(
@@ -257,6 +275,7 @@ def _capability(settings: Settings) -> Iterator[Finding]:
 
 
 def _device(settings: Settings) -> Iterator[Finding]:
+    """`device` goes with `preset`; the CPU goes with every one."""
     preset = settings.hardware.preset
     device = settings.run.device
     kind = device.partition(":")[0]
@@ -292,9 +311,9 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(("loss.perceptual_weight", "loss.perceptual_chunk", "train.batch_size"), _perceptual),
     Rule(("loss.perceptual_sha256", "loss.perceptual_weights"), _perceptual_trust),
-    Rule(("loss.perceptual_weight", "loss.perceptual_weights"), _perceptual_file),
+    Rule(("loss.perceptual_weight", "loss.perceptual_weights"), _perceptual_file, files=True),
     Rule(("model.n_frames", "data.train_frames", "data.val_frames"), _frame_ranges),
-    Rule(("data.train", "data.val", "data.train_frames", "data.val_frames"), _held_out),
+    Rule(("data.train", "data.val", "data.train_frames", "data.val_frames"), _held_out, files=True),
     Rule(_HARDWARE, _memory),
     Rule(("hardware.preset", "hardware.compute_capability"), _capability),
     Rule(("hardware.preset", "run.device"), _device),

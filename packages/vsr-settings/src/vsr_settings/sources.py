@@ -18,6 +18,7 @@ from vsr_settings.spelling import meant, meant_variable, nearest
 
 PREFIX: Final = "VSR_"
 _MOST_BYTES: Final = 1 << 20
+_LONGEST_OPTION: Final = 120
 _TOML_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -36,9 +37,14 @@ class Gathered:
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    refused: set[str] = field(default_factory=set)
+    """Settings somebody meant to set and did not: what depends on them cannot be judged."""
+    readable: bool = True
+    """Whether every source could be read at all."""
 
     def refuse(self, source: str, path: str, value: object, rule: str, remedy: str) -> None:
         """Record a problem."""
+        self.refused.add(path)
         self.problems.append(Problem(source, path, value, rule, remedy))
 
 
@@ -50,27 +56,46 @@ def printable(path: str | Path) -> str:
 
 def read_file(path: str | Path, gathered: Gathered) -> str | None:
     """The text of a settings file, or None and a problem."""
-    source, remedy = printable(path), "give the path of a TOML file"
+    try:
+        return text_of(path)
+    except UnreadableError as error:
+        gathered.readable = False
+        gathered.refuse(printable(path), "", ABSENT, error.rule, error.remedy)
+        return None
+
+
+class UnreadableError(Exception):
+    """A file that holds no text."""
+
+    def __init__(self, rule: str, remedy: str) -> None:
+        self.rule, self.remedy = rule, remedy
+        super().__init__(f"{rule}; {remedy}")
+
+
+def text_of(path: str | Path) -> str:
+    """The text of a small file.
+
+    Raises:
+        UnreadableError: There is no such file, or it is not UTF-8 text of at most 1 MiB.
+    """
     content = b""
+    remedy = "give the path of a settings file"
     try:
         with Path(path).open("rb") as file:
             content = file.read(_MOST_BYTES + 1)
         if len(content) > _MOST_BYTES:
-            gathered.refuse(source, "", ABSENT, "is larger than a settings file can be", remedy)
-            return None
+            raise UnreadableError("is larger than a settings file can be, 1 MiB", remedy)
         return content.decode("utf-8-sig")
-    except FileNotFoundError:
+    except FileNotFoundError as error:
         close = _sibling(path)
-        gathered.refuse(
-            source, "", ABSENT, "no such file", f"did you mean {close!r}?" if close else remedy
-        )
+        meant_file = f"did you mean {close!r}?" if close else remedy
+        raise UnreadableError("no such file", meant_file) from error
     except UnicodeDecodeError as error:
         rule = f"is not UTF-8 text: byte {error.start} is {content[error.start]:#04x}"
-        gathered.refuse(source, "", ABSENT, rule, "save it as UTF-8")
+        raise UnreadableError(rule, "save it as UTF-8") from error
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or str(error)
-        gathered.refuse(source, "", ABSENT, f"cannot be read: {reason.lower()}", remedy)
-    return None
+        raise UnreadableError(f"cannot be read: {reason.lower()}", remedy) from error
 
 
 def gather_toml(text: str, label: str, gathered: Gathered) -> None:
@@ -78,6 +103,7 @@ def gather_toml(text: str, label: str, gathered: Gathered) -> None:
     try:
         content = tomllib.loads(text)
     except (ValueError, RecursionError) as error:
+        gathered.readable = False
         source, reason = _syntax_error(error, label, text)
         gathered.refuse(source, "", ABSENT, f"is not TOML: {reason}", "mend the syntax")
         return
@@ -111,6 +137,8 @@ def gather_environment(environ: Mapping[str, str], gathered: Gathered) -> None:
         fact = by_variable.get(variable)
         if fact is None:
             close = meant_variable(name)
+            if close:
+                gathered.refused.add(by_variable[close].path)
             remedy = f"did you mean {close!r}?" if close else "unset it, or see 'docs/settings.md'"
             gathered.refuse(printable(name), "", text, "no setting has this variable", remedy)
         elif variable in named:
@@ -122,7 +150,7 @@ def gather_environment(environ: Mapping[str, str], gathered: Gathered) -> None:
                 name, fact.path, text, f"must be {fact.allowed}", "unset it, or give it a value"
             )
         else:
-            gathered.entries.append(Entry(fact.path, fact.parse(text.strip()), name))
+            gathered.entries.append(Entry(fact.path, fact.parse(text), name))
         named.setdefault(variable, name)
 
 
@@ -130,8 +158,9 @@ def gather_overrides(overrides: Iterable[str], gathered: Gathered) -> None:
     """Add what `--set section.name=value` options say."""
     given: dict[str, str] = {}
     for option in [overrides] if isinstance(overrides, str) else overrides:
-        source = f"--set {printable(option)}"
-        path, equals, text = (part.strip() for part in option.partition("="))
+        source = f"--set {printable(option)[:_LONGEST_OPTION]}"
+        path, equals, text = option.partition("=")
+        path = path.strip()
         fact = facts().get(path)
         if not equals or not path:
             gathered.refuse(
@@ -139,7 +168,7 @@ def gather_overrides(overrides: Iterable[str], gathered: Gathered) -> None:
             )
         elif fact is None:
             _refuse_unknown(gathered, source, path, text)
-        elif not text:
+        elif not text.strip():
             gathered.refuse(source, path, text, f"must be {fact.allowed}", "give it a value")
         elif path in given:
             gathered.refuse(source, path, text, f"is also set by '{given[path]}'", "keep one")
@@ -183,6 +212,7 @@ def _add(gathered: Gathered, entry: Entry) -> None:
 
 def _refuse_unknown(gathered: Gathered, source: str, path: str, value: object) -> None:
     close = meant(path)
+    gathered.refused.add(close or path)
     remedy = f"did you mean {close!r}?" if close else "see 'docs/settings.md' for every setting"
     value = ABSENT if isinstance(value, dict) else value
     gathered.refuse(source, printable(path), value, "unknown setting", remedy)
@@ -198,6 +228,7 @@ def _refuse_section(section: str, table: Any, place: _Place, gathered: Gathered)
     if close is None:
         inside = (meant(f"{section}.{name}") for name in table)
         close = next((path.partition(".")[0] for path in inside if path), None)
+    gathered.refused.update(f"{close}.{name}" for name in table)
     known = ", ".join(f"[{name}]" for name in section_types())
     remedy = f"did you mean '[{close}]'?" if close else f"the sections are {known}"
     gathered.refuse(source, f"[{printable(section)}]", ABSENT, "unknown section", remedy)
