@@ -127,7 +127,10 @@ def _apply_matrix(ycc_3HW: torch.Tensor, matrix: torch.Tensor, offset: torch.Ten
 
 
 def _depth(frame: VideoFrame) -> int:
-    return max(component.bits for component in frame.format.components)
+    depth = max(component.bits for component in frame.format.components)
+    if depth > 16:
+        raise ValueError(f"{depth} bits to a sample are too many")
+    return max(8, depth)
 
 
 def _word(frame: VideoFrame) -> np.dtype[np.uint16]:

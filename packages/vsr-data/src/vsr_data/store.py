@@ -202,14 +202,14 @@ class FrameStore:
 
     def _publish(self, partial: Path, key: str) -> None:
         final = self.folder / key
-        if Entry.load(final) is None:  # damaged from outside: move aside what is there
-            shutil.rmtree(final, ignore_errors=True)
         (partial / "lock").unlink()
         try:
             partial.rename(final)
         except OSError:
-            if Entry.load(final) is None:
-                raise  # otherwise a run beside this one was first, and its entry is as good
+            if Entry.load(final) is not None:
+                return  # a run beside this one was first, and its entry is as good
+            shutil.rmtree(final, ignore_errors=True)  # damaged from outside
+            partial.rename(final)
 
     def _remove_leftovers(self) -> None:
         for partial in self.folder.glob("*.part"):

@@ -192,6 +192,8 @@ class _Cutter(Dataset["Sample | DataError"]):
                     f"low-resolution frames of clip {clip.name!r} are {width}×{height}; "
                     f"a patch needs {patch}×{patch}; lower data.patch"
                 )
+            if clip.gt_size != (clip.lq_size[0] * scale, clip.lq_size[1] * scale):
+                raise ValueError(f"clip {clip.name!r} was not opened at scale {scale}")
         self._clips = footage.clips
         self._ends = footage.window_ends()
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
@@ -208,6 +210,8 @@ class _Cutter(Dataset["Sample | DataError"]):
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         lq_THWC, gt_HWC = clip.window(choice.window)
+        if len(lq_THWC) != self._n_frames:
+            raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
         lq_TCHW, gt_CHW = cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
         return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
 

@@ -106,12 +106,16 @@ def decode_into(
     """
     census = writer.census
     for number, frame in _undamaged_frames(path, frames, writer):
-        height, width = (side - side % scale for side in (frame.height, frame.width))
-        if min(height, width) // scale < MIN_SIDE:
+        if min(frame.height, frame.width) // scale < MIN_SIDE:
             writer.end_run()
             _note(census.notes, f"frames of {frame.width}×{frame.height} are too small to use")
             continue
-        rgb_HWC = rgb_from_frame(frame)
+        try:
+            rgb_HWC = rgb_from_frame(frame)
+        except DECODE_ERRORS as error:
+            writer.end_run()
+            _note(census.notes, f"{frame.format.name} frames cannot be used: {_reason(error)}")
+            continue
         height, width = (side - side % scale for side in rgb_HWC.shape[:2])
         gt_HWC = rgb_HWC[:height, :width].copy()
         writer.append(number, gt_HWC, degrade(gt_HWC, scale, degradation))
@@ -199,7 +203,7 @@ def _opened(path: Path) -> Iterator[tuple[InputContainer, VideoStream]]:
                 f"at most {MAX_PIXELS / 1e6:.0f} megapixels (8K) can be used"
             )
         context.options = {"max_pixels": str(MAX_PIXELS)}
-        stream.thread_type = "AUTO"
+        stream.thread_type = "SLICE"  # frame threads mark other frames as damaged on every run
         yield container, stream
 
 

@@ -8,6 +8,7 @@ import logging
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
+from stat import S_ISREG
 from typing import Final
 
 from vsr_data.clip import Clip, Footage, Rejected
@@ -100,12 +101,15 @@ def _key(path: Path, request: Request) -> str:
         stat = path.stat()
     except OSError as error:
         raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
+    if not S_ISREG(stat.st_mode):
+        raise UnusableFileError("it is not a regular file")
+    frames = FrameRange.parse(request.frames)
     return entry_key(
         kind="video",
         path=str(path.resolve()),
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
-        frames=request.frames,
+        frames=[frames.first, frames.stop],
         scale=request.scale,
         degradation=request.degradation,
     )
