@@ -27,16 +27,20 @@ class Problem:
     path: str
     """The setting, as in `train.batch_size`; empty where the problem is not one setting's."""
     value: object
-    """What was written there, or `ABSENT`."""
+    """What was written there, or `ABSENT` where the rule names the values."""
     rule: str
     """What a value must be, or what is wrong."""
     remedy: str
     """What to write instead."""
 
+    @property
+    def reason(self) -> str:
+        """The rule, and the value that breaks it."""
+        return self.rule if self.value is ABSENT else f"{self.rule}, got {shortened(self.value)}"
+
     def __str__(self) -> str:
-        where = f"{self.source}: {self.path}: " if self.path else f"{self.source}: "
-        got = "" if self.value is ABSENT else f", got {shortened(self.value)}"
-        return f"{where}{self.rule}{got}; {self.remedy}"
+        where = f"{self.source}: {self.path}" if self.path else self.source
+        return f"{where}: {self.reason}; {self.remedy}"
 
 
 class SettingsError(Exception):

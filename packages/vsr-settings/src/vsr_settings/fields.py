@@ -178,6 +178,6 @@ def _listed(words: tuple[str, ...]) -> str:
 
 
 def _number(value: float) -> str:
-    if isinstance(value, int):
-        return str(value) if value < 10_000 else f"{value:_}"
+    if value == int(value):
+        return str(int(value)) if value < 10_000 else f"{int(value):_}"
     return f"{value:g}"

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from vsr_settings.errors import Problem, SettingsError
+from vsr_settings.errors import ABSENT, Problem, SettingsError
 from vsr_settings.fields import Fact, facts, section_types
 from vsr_settings.resolution import FROM_PRESET, resolve
 from vsr_settings.rules import Finding, broken_rules, cautions
@@ -232,9 +232,9 @@ def _with_world_size(settings: Settings, world_size: int) -> Settings:
 
 def _problem(finding: Finding, sources: Mapping[str, str]) -> Problem:
     """A finding as a problem, at the first of its settings that somebody wrote."""
-    written = [path for path in finding.paths if sources[path] != DEFAULT]
-    source = sources[written[0]] if written else DEFAULT
-    return Problem(source, finding.paths[0], finding.value, finding.rule, finding.remedy)
+    written = (path for path in finding.paths if sources[path] != DEFAULT)
+    path = next(written, finding.paths[0])
+    return Problem(sources[path], path, ABSENT, finding.rule, finding.remedy)
 
 
 def _name_resolved(

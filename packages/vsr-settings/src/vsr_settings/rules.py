@@ -8,7 +8,6 @@ from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from vsr_settings.errors import ABSENT
 from vsr_settings.resolution import card, effective_batch
 from vsr_settings.schema import Settings
 
@@ -18,9 +17,9 @@ class Finding:
     """What a rule found wrong: the settings concerned, the rule, and what to write instead."""
 
     paths: tuple[str, ...]
-    """The settings to blame, the one to change first; the message points at the first written."""
-    value: object
+    """The settings concerned; the message points at the first that somebody wrote."""
     rule: str
+    """What must hold, and the values that break it."""
     remedy: str
 
 
@@ -84,10 +83,8 @@ def _effective_batch(settings: Settings) -> Iterator[Finding]:
     listed = ", ".join(f"{batch} × {steps}" for batch, steps in pairs)
     yield Finding(
         ("train.batch_size", "train.accumulation_steps", "train.world_size"),
-        ABSENT,
-        f"batch_size × accumulation_steps × world_size must be {wanted}, "
-        f"hardware.effective_batch; {train.batch_size} × {train.accumulation_steps} × {world} "
-        f"is {got}",
+        "batch_size × accumulation_steps × world_size must be hardware.effective_batch, "
+        f"{wanted}, but {train.batch_size} × {train.accumulation_steps} × {world} is {got}",
         f"write batch_size × accumulation_steps as one of {listed}"
         if pairs
         else f"{world} processes cannot share {wanted}: set hardware.effective_batch to a multiple",
@@ -112,9 +109,8 @@ def _native_bf16(settings: Settings) -> Iterator[Finding]:
     if wants and emulated and settings.run.device != "cpu":
         yield Finding(
             ("train.amp_dtype", "hardware.compute_capability", "hardware.preset"),
-            "bf16",
-            f"a {planned.title} has compute capability {planned.compute_capability}, and bf16 is "
-            "in hardware from 8.0 on; torch emulates it, very slowly",
+            "'bf16' is in hardware from compute capability 8.0 on, but a "
+            f"{planned.title} has {planned.compute_capability}, and torch emulates it, very slowly",
             "write train.amp_dtype = \"fp16\", which takes the same memory, or 'auto'",
         )
 
@@ -125,8 +121,7 @@ def _learning_rates(settings: Settings) -> Iterator[Finding]:
     if low > high:
         yield Finding(
             ("train.min_lr", "train.max_lr"),
-            low,
-            f"must be at most train.max_lr, which is {high:g}",
+            f"min_lr must be at most max_lr, but they are {low:g} and {high:g}",
             f"write train.min_lr = {high / 100:g}, or raise train.max_lr",
         )
 
@@ -137,8 +132,7 @@ def _warmup(settings: Settings) -> Iterator[Finding]:
     if warmup != "auto" and warmup >= steps:
         yield Finding(
             ("train.warmup_steps", "train.max_steps"),
-            warmup,
-            f"must be less than train.max_steps, which is {steps}",
+            f"warmup_steps must be less than max_steps, but they are {warmup} and {steps}",
             'write train.warmup_steps = "auto", which follows max_steps',
         )
 
@@ -154,7 +148,6 @@ def _some_loss(settings: Settings) -> Iterator[Finding]:
                 "loss.ms_weight",
                 "loss.grad_weight",
             ),
-            ABSENT,
             "all four loss weights are 0, so there is nothing to learn from",
             "write loss.l1_weight = 1.0",
         )
@@ -166,8 +159,8 @@ def _perceptual(settings: Settings) -> Iterator[Finding]:
     if loss.perceptual_weight > 0 and loss.perceptual_chunk > batch:
         yield Finding(
             ("loss.perceptual_chunk", "train.batch_size"),
-            loss.perceptual_chunk,
-            f"must be at most train.batch_size, which is {batch}",
+            "perceptual_chunk must be at most train.batch_size, but they are "
+            f"{loss.perceptual_chunk} and {batch}",
             f"write loss.perceptual_chunk = {batch}",
         )
 
@@ -178,8 +171,8 @@ def _perceptual_trust(settings: Settings) -> Iterator[Finding]:
     if loss.perceptual_sha256 is not None and loss.perceptual_weights == "imagenet":
         yield Finding(
             ("loss.perceptual_sha256", "loss.perceptual_weights"),
-            loss.perceptual_sha256,
-            "vouches for a file, but loss.perceptual_weights is 'imagenet', whose digest is known",
+            "perceptual_sha256 vouches for a file, but perceptual_weights is 'imagenet', whose "
+            "digest is known",
             "leave it out, or name the file in loss.perceptual_weights",
         )
 
@@ -192,8 +185,8 @@ def _perceptual_file(settings: Settings) -> Iterator[Finding]:
     if not Path(loss.perceptual_weights).expanduser().is_file():
         yield Finding(
             ("loss.perceptual_weights", "loss.perceptual_weight"),
-            loss.perceptual_weights,
-            "must be 'imagenet' or the path of a file that exists",
+            "perceptual_weights must be 'imagenet' or the path of a file that exists, got "
+            f"{loss.perceptual_weights!r}",
             "mend the path, or write loss.perceptual_weight = 0 to train without VGG16",
         )
 
@@ -209,8 +202,7 @@ def _frame_ranges(settings: Settings) -> Iterator[Finding]:
         length = max(0, int(stop - first))
         yield Finding(
             (f"data.{name}", "model.n_frames"),
-            text,
-            f"holds {length} frames; a window needs model.n_frames, which is {frames}",
+            f"{name} must hold a window of model.n_frames, {frames}, but {text!r} holds {length}",
             f'write data.{name} = "{first}:{first + frames}" or longer',
         )
 
@@ -228,9 +220,8 @@ def _held_out(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding(
         ("data.val_frames", "data.train_frames", "data.val", "data.train"),
-        data.val_frames,
-        f"shares frames with data.train_frames, {data.train_frames!r}, of the same source, "
-        f"{data.train!r}; what is validated must not be trained on",
+        f"what is validated must not be trained on, but val_frames, {data.val_frames!r}, and "
+        f"train_frames, {data.train_frames!r}, share frames of {data.train!r}",
         'write data.train_frames = ":64" and data.val_frames = "64:", or another data.val',
     )
 
@@ -256,8 +247,8 @@ def _memory(settings: Settings) -> Iterator[Finding]:
     if planned.reserve_mib >= planned.vram_mib:
         yield Finding(
             ("hardware.vram_mib", "hardware.reserve_mib", "hardware.preset"),
-            planned.vram_mib,
-            f"must be more than hardware.reserve_mib, which is {planned.reserve_mib}",
+            f"vram_mib must be more than reserve_mib, but they are {planned.vram_mib} and "
+            f"{planned.reserve_mib}",
             "leave both out to take the preset's, or write what the driver reports",
         )
 
@@ -268,8 +259,8 @@ def _capability(settings: Settings) -> Iterator[Finding]:
     if hardware.preset in {"cpu", "mps"} and hardware.compute_capability is not None:
         yield Finding(
             ("hardware.compute_capability", "hardware.preset"),
-            hardware.compute_capability,
-            f"is CUDA's, and hardware.preset is {hardware.preset!r}",
+            f"a compute capability, {hardware.compute_capability!r}, is a CUDA card's, but preset "
+            f"is {hardware.preset!r}",
             "leave it out, or choose the preset of a CUDA card",
         )
 
@@ -287,8 +278,7 @@ def _device(settings: Settings) -> Iterator[Finding]:
         return
     yield Finding(
         ("run.device", "hardware.preset"),
-        device,
-        f"does not go with hardware.preset, which is {preset!r}",
+        f"the device {device!r} does not go with hardware.preset, {preset!r}",
         remedy,
     )
 

@@ -1,0 +1,151 @@
+"""The generated pages: `docs/settings.md` for people, `docs/settings.schema.json` for editors.
+
+Both come from the schema, the presets and the rules alone, so that a test can tell them stale.
+"""
+
+import inspect
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from vsr_settings.fields import Fact, facts, section_types
+from vsr_settings.presets import PRESETS, HardwarePreset
+from vsr_settings.rules import RULES
+from vsr_settings.schema import Settings
+from vsr_settings.writing import toml_value
+
+_OPENING = """\
+# Settings
+
+<!-- Generated: python -m vsr_settings reference > docs/settings.md -->
+
+A run is described by one TOML file of six sections. What is written in several places is taken from
+the first of these that has it:
+
+1. an option, `--set train.batch_size=2`;
+2. an environment variable, `VSR_TRAIN__BATCH_SIZE=2`: `VSR_`, the section, two underscores, the
+   setting, in upper or lower case;
+3. the TOML file;
+4. the hardware preset, for the settings of `[hardware]`;
+5. the default.
+
+In TOML the type counts: `batch_size = "4"` and `batch_size = true` are refused. Variables and
+options are text, read as the setting's type: `4`, `1e-4`, `true`, `false`, `1` and `0`. An empty
+variable is refused rather than ignored: unset it. Every variable that begins with `VSR_` must be a
+setting's. All problems are reported at once, each with its source, value, rule and remedy:
+
+    python -m vsr_settings check configs/*.toml
+    python -m vsr_settings explain configs/p4.toml --set train.max_steps=200
+
+`#:schema ../docs/settings.schema.json` at the top of a file lets editors complete and check it.
+"""
+
+_COLUMNS = (
+    "preset",
+    "card",
+    "memory",
+    "budget",
+    "capability",
+    "fp16",
+    "bf16",
+    "TF32",
+    "tensor cores",
+    "Triton",
+    "bandwidth",
+    "fp32",
+    "fp16 rate",
+    "order",
+    "batch",
+)
+
+
+def reference_page() -> str:
+    """`docs/settings.md`."""
+    parts = [_OPENING]
+    for name, model in section_types().items():
+        doc = " ".join((inspect.getdoc(model) or "").split())
+        rows = (_row(fact) for fact in facts().values() if fact.section == name)
+        head = ["| setting | allowed | default | |", "|---|---|---|---|"]
+        parts.append("\n".join([f"## `[{name}]`", "", doc, "", *head, *rows]) + "\n")
+    parts += ["\n".join(_rules()) + "\n", "\n".join(_presets()) + "\n"]
+    return "\n".join(parts)
+
+
+def json_schema() -> str:
+    """`docs/settings.schema.json`: what an editor needs to complete and check a settings file."""
+    schema = _without_null(Settings.model_json_schema())
+    schema = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+    return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
+
+
+def _row(fact: Fact) -> str:
+    default = "" if fact.default is None else f"`{toml_value(fact.default)}`"
+    allowed = fact.allowed.replace("|", "\\|")
+    return f"| `{fact.name}` | {allowed} | {default} | {fact.doc} |"
+
+
+def _rules() -> Iterator[str]:
+    yield from ("## Rules between settings", "")
+    for rule in RULES:
+        yield f"- {' '.join((inspect.getdoc(rule.check) or '').split())}"
+    yield from (
+        "",
+        "VGG16's deepest tap, relu4_3, needs 8 pixels a side; the smallest patch, 8, gives it 16.",
+    )
+
+
+def _presets() -> Iterator[str]:
+    yield from (
+        "## Hardware presets",
+        "",
+        "Memory and budget (memory less the reserve) in MiB, bandwidth in GB/s, rates in TFLOP/s.",
+        "fp16 rates accumulate in fp32; without tensor cores torch computes fp16 in fp32 instead.",
+        "",
+        f"| {' | '.join(_COLUMNS)} |",
+        f"|{'---|' * len(_COLUMNS)}",
+    )
+    for preset in PRESETS.values():
+        yield f"| {' | '.join(_cells(preset))} |"
+    yield from ("", "How each figure is known:", "")
+    for preset in PRESETS.values():
+        yield f"- `{preset.name}`"
+        yield from (f"    - `{figure}`: {note}" for figure, note in preset.status.items())
+
+
+def _cells(preset: HardwarePreset) -> Iterator[str]:
+    yield f"`{preset.name}`"
+    yield preset.title
+    yield str(preset.vram_mib or "")
+    yield str(preset.budget_mib or "")
+    yield preset.compute_capability or ""
+    for able in (
+        preset.native_fp16,
+        preset.native_bf16,
+        preset.native_tf32,
+        preset.tensor_cores,
+        preset.triton,
+    ):
+        yield "yes" if able else "no"
+    for figure in (preset.bandwidth_gbs, preset.fp32_tflops, preset.fp16_tflops):
+        yield "" if figure is None else f"{figure:g}"
+    yield preset.memory_format
+    yield str(preset.effective_batch or "")
+
+
+def _without_null(schema: Any) -> Any:
+    """The schema less every `null`, which TOML does not have."""
+    if isinstance(schema, list):
+        return [_without_null(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    cleaned = {key: _without_null(value) for key, value in schema.items()}
+    options = cleaned.get("anyOf")
+    if options and {"type": "null"} in options:
+        rest = [option for option in options if option != {"type": "null"}]
+        del cleaned["anyOf"]
+        cleaned = {**cleaned, **rest[0]} if len(rest) == 1 else {**cleaned, "anyOf": rest}
+    if cleaned.get("default", ...) is None:
+        del cleaned["default"]
+    if isinstance(cleaned.get("description"), str):
+        cleaned["description"] = " ".join(cleaned["description"].split())
+    return cleaned
