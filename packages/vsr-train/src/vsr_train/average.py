@@ -3,7 +3,8 @@
 import copy
 
 import torch
-from torch import nn
+
+from vsr_model import Network
 
 
 class WeightAverage:
@@ -17,13 +18,13 @@ class WeightAverage:
         decay: share of the average that an update keeps, in [0, 1).
     """
 
-    def __init__(self, network: nn.Module, decay: float) -> None:
+    def __init__(self, network: Network, decay: float) -> None:
         self.network = copy.deepcopy(network).requires_grad_(requires_grad=False).eval()
         self.decay = decay
         self.updates = 0
 
     @torch.no_grad()
-    def update(self, network: nn.Module) -> None:
+    def update(self, network: Network) -> None:
         """Move the average towards the network's present weights."""
         self.updates += 1
         kept = min(self.decay, self.updates / (self.updates + 10))

@@ -69,7 +69,7 @@ def _choose_device(name: str, local_rank: int) -> torch.device:
     device = torch.device(name)
     if device.type == "cuda":
         count = torch.cuda.device_count()
-        index = local_rank if device.index is None else device.index
+        index = device.index if ":" in name else local_rank
         if index >= count:
             raise DeviceError(
                 f"run.device is {name!r} and this torch sees {count} CUDA devices; check the "

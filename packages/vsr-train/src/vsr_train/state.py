@@ -26,17 +26,16 @@ class TrainingState:
     """Optimiser steps made, skipped ones included; also the place in the data."""
     skipped: int = 0
     """Steps that GradScaler withheld: they advance neither the schedule nor the average."""
-    best_psnr: float | None = None
-    """Highest validated PSNR, whose weights are in `best.safetensors`."""
-    scores: dict[str, float] = field(default_factory=dict)
-    """What the last validation found, by metric."""
+    best: dict[str, float] = field(default_factory=dict)
+    """Step and scores of the validation that `best.safetensors` is from; empty before it."""
 
     @classmethod
     def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":
         """Start from the initial weights that `train.seed` decides."""
         torch.manual_seed(settings.train.seed)
         network = Network(settings.model)
-        network.to(device=platform.device, memory_format=platform.memory_format)
+        network.to(platform.device)
+        network.to(memory_format=platform.memory_format)  # type: ignore[call-overload]  # not typed
         return cls(
             network,
             WeightAverage(network, settings.train.ema_decay),
@@ -54,8 +53,7 @@ class TrainingState:
         return {
             "step": self.step,
             "skipped": self.skipped,
-            "best_psnr": self.best_psnr,
-            "scores": self.scores,
+            "best": self.best,
             "model_state_dict": self.network.state_dict(),
             "ema_state_dict": self.average.network.state_dict(),
             "ema_updates": self.average.updates,
@@ -68,8 +66,7 @@ class TrainingState:
         """Go on from what `state_dict` returned."""
         self.step = stored["step"]
         self.skipped = stored["skipped"]
-        self.best_psnr = stored["best_psnr"]
-        self.scores = stored["scores"]
+        self.best = stored["best"]
         self.network.load_state_dict(stored["model_state_dict"])
         self.average.network.load_state_dict(stored["ema_state_dict"])
         self.average.updates = stored["ema_updates"]

@@ -1,0 +1,95 @@
+"""`python -m vsr_train --settings FILE`: parse, load, prepare, train."""
+
+import argparse
+import signal
+import sys
+from types import FrameType
+
+import torch
+from rich.console import Console
+
+from vsr_data import DataError
+from vsr_losses import PerceptualWeightsError
+from vsr_settings import SettingsError, read
+from vsr_train.errors import ExitCode, RunError
+from vsr_train.run import opening, prepare, start
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    chosen = _parser().parse_args(arguments)
+    console, errors = Console(), Console(stderr=True)
+    try:
+        reading = read(chosen.settings, chosen.set)
+        for warning in reading.warnings:
+            errors.print(f"warning: {warning}", soft_wrap=True, highlight=False, markup=False)
+        run = prepare(reading.settings, resume=chosen.resume, overwrite=chosen.overwrite)
+        if chosen.check:
+            for line in opening(run):
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
+        else:
+            start(run, console, _stop_on_signals(), overwrite=chosen.overwrite)
+    except (SettingsError, PerceptualWeightsError) as error:
+        return _fail(errors, error, ExitCode.SETTINGS)
+    except DataError as error:
+        return _fail(errors, error, ExitCode.DATA)
+    except RunError as error:
+        return _fail(errors, error, error.exit_code)
+    except torch.OutOfMemoryError as error:
+        message = (
+            f"the device ran out of memory ({str(error).split('.')[0]}); set model.recompute = "
+            "'segments', or lower train.batch_size and raise train.accumulation_steps as much"
+        )
+        return _fail(errors, message, ExitCode.DEVICE)
+    return ExitCode.DONE
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m vsr_train", description="Train a video super-resolution network."
+    )
+    parser.add_argument("--settings", metavar="FILE", help="a TOML file, as in configs/")
+    parser.add_argument(
+        "--set", metavar="SECTION.NAME=VALUE", action="append", default=[], help="one setting"
+    )
+    parser.add_argument(
+        "--resume", metavar="auto|PATH", help="go on from this run's newest checkpoint, or a file"
+    )
+    parser.add_argument(
+        "--overwrite", action="store_true", help="delete the run that is in the run's folder"
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="check settings, device and data; train nothing"
+    )
+    return parser
+
+
+def _stop_on_signals() -> "_StopRequest":
+    request = _StopRequest()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, request.make)
+    return request
+
+
+class _StopRequest:
+    """Whether someone asked the run to stop; asking twice does not wait for the step to end."""
+
+    def __init__(self) -> None:
+        self._made = False
+
+    def make(self, number: int, frame: FrameType | None) -> None:
+        if self._made:
+            signal.default_int_handler(number, frame)
+        self._made = True
+
+    def __call__(self) -> bool:
+        return self._made
+
+
+def _fail(console: Console, message: object, code: ExitCode) -> int:
+    console.print(f"error: {message}", soft_wrap=True, highlight=False, markup=False)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

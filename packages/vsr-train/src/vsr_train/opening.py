@@ -1,0 +1,67 @@
+"""What a run says before its first step: everything a person would check."""
+
+from collections.abc import Iterator
+
+import torch
+
+from vsr_data import Footage
+from vsr_losses import HybridLoss
+from vsr_settings import Settings, card, effective_batch
+from vsr_train.device import Platform
+from vsr_train.state import TrainingState
+
+MOST_REJECTED = 10
+"""Rejected files that are listed by name."""
+
+
+def describe(
+    settings: Settings,
+    platform: Platform,
+    state: TrainingState,
+    loss: HybridLoss,
+    training: Footage,
+    validation: Footage,
+) -> Iterator[str]:
+    """Yield the lines that open a run."""
+    model, train, data = settings.model, settings.train, settings.data
+    parameters = sum(parameter.numel() for parameter in state.network.parameters())
+    yield (
+        f"network     {model.n_feats}×{model.n_blocks}, {parameters:,} parameters, "
+        f"{model.n_frames} frames to one, ×{model.scale}, recompute {model.recompute}"
+    )
+    yield f"device      {_device_name(platform.device)}, {platform.precision}, " + (
+        "channels last" if platform.memory_format == torch.channels_last else "contiguous"
+    )
+    planned = card(settings.hardware)
+    yield f"preset      {planned.title}" + (f", {planned.vram_mib} MiB" if planned.vram_mib else "")
+    yield (
+        f"batch       {train.batch_size} × {train.accumulation_steps} × {train.world_size} = "
+        f"{effective_batch(settings)} samples a step, {data.patch} px to {data.patch * model.scale}"
+    )
+    weights = " · ".join(f"{name} {weight:g}" for name, weight in loss.weights.items())
+    yield f"loss        {weights}"
+    if loss.perceptual is not None:
+        yield (
+            f"perceptual  VGG16 (ImageNet) · pretrained, frozen, {loss.perceptual.vgg.provenance}"
+        )
+    yield f"training    {data.train}: {_footage(training)}"
+    yield f"validation  {data.val}: {_footage(validation)}"
+    for footage in (training, validation):
+        for rejected in footage.rejected[:MOST_REJECTED]:
+            yield f"not used    {rejected.path}: {rejected.reason}"
+        if len(footage.rejected) > MOST_REJECTED:
+            yield f"not used    and {len(footage.rejected) - MOST_REJECTED} more"
+    for note in platform.notes:
+        yield f"note        {note}"
+
+
+def _footage(footage: Footage) -> str:
+    return f"{len(footage.clips)} clips, {footage.windows} windows"
+
+
+def _device_name(device: torch.device) -> str:
+    if device.type == "cuda":
+        return f"{device} ({torch.cuda.get_device_name(device)})"
+    if device.type == "cpu":
+        return f"cpu ({torch.get_num_threads()} threads)"
+    return str(device)

@@ -1,0 +1,160 @@
+"""What a run tells: a progress bar or plain lines, metrics.jsonl, and TensorBoard.
+
+A terminal gets a bar with the four loss terms and a line per validation; anything else gets a line
+per log too. Every figure that is shown is also in metrics.jsonl.
+"""
+
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from torch.utils.tensorboard import SummaryWriter
+
+from vsr_losses import LossTerms
+from vsr_settings import Settings
+from vsr_train.folder import RunFolder
+from vsr_train.pictures import write_comparison
+from vsr_train.state import TrainingState
+from vsr_train.validation import Scores, Validation
+
+
+class Report:
+    """The voice of a run.
+
+    Args:
+        settings: the run.
+        folder: where its log and pictures go.
+        console: where its lines go.
+        start_step: the step it starts or resumes at.
+    """
+
+    def __init__(
+        self, settings: Settings, folder: RunFolder, console: Console, start_step: int
+    ) -> None:
+        self._folder = folder
+        self._console = console
+        self._last_step = settings.train.max_steps
+        self._board = SummaryWriter(str(folder.tensorboard), purge_step=start_step + 1)
+        self._progress = Progress(
+            TextColumn("step"),
+            MofNCompleteColumn(),
+            BarColumn(bar_width=20),
+            TextColumn("{task.description}"),
+            TimeRemainingColumn(compact=True),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("", total=self._last_step, completed=start_step)
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._progress.stop()
+        self._board.close()
+
+    def say(self, line: str) -> None:
+        """Print a line, above the bar where there is one."""
+        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+    def advance(self, step: int) -> None:
+        """Move the bar."""
+        self._progress.update(self._task, completed=step)
+
+    def log_training(
+        self,
+        step: int,
+        terms: Sequence[float],
+        *,
+        lr: float,
+        grad_norm: float,
+        samples_per_s: float,
+        skipped: int,
+    ) -> None:
+        """Tell the loss terms, averaged since the last log, and the pace."""
+        loss = dict(zip(LossTerms._fields, terms, strict=True))
+        row = {
+            "kind": "train",
+            "step": step,
+            "loss": loss,
+            "lr": lr,
+            "grad_norm": grad_norm,
+            "samples_per_s": samples_per_s,
+            "skipped": skipped,
+        }
+        self._folder.log(row)
+        for name, value in loss.items():
+            self._board.add_scalar(f"loss/{name}", value, step)
+        for name in ("lr", "grad_norm", "samples_per_s", "skipped"):
+            self._board.add_scalar(f"train/{name}", row[name], step)
+        shown = " · ".join(f"{name} {value:.4f}" for name, value in loss.items())
+        pace = f"{shown} · lr {lr:.1e} · {samples_per_s:.1f} samples/s"
+        self._progress.update(self._task, description=pace)
+        if not self._console.is_terminal:
+            self.say(f"step {step}/{self._last_step} · {pace}")
+
+    def log_validation(self, step: int, validation: Validation) -> None:
+        """Tell what a validation found, and write its pictures."""
+        mean = validation.mean
+        self._folder.log(
+            {"kind": "validation", "step": step, **mean, "sources": validation.sources}
+        )
+        for name, value in mean.items():
+            self._board.add_scalar(f"validation/{name}", value, step)
+        for comparison in validation.comparisons:
+            name = f"{comparison.name}-step-{step:09d}.png"
+            write_comparison(comparison, self._folder.pictures / name)
+        self.say(
+            f"step {step} · PSNR {mean['psnr']:.2f} dB ({mean['gain_bicubic_db']:+.2f} over bicubic,"
+            f" {mean['gain_db']:+.2f} over bilinear) · Y {mean['psnr_y']:.2f} dB"
+            f" · SSIM {mean['ssim']:.4f} · neighbours {mean['temporal_db']:+.3f} dB"
+        )
+
+    def sum_up(self, state: TrainingState, last: Validation | None) -> None:
+        """Tell every validation clip's figures, and last of all where the weights are."""
+        if last is not None:
+            self._console.print(_table(last.sources))
+        ended = f"finished at step {state.step}"
+        if state.step < self._last_step:
+            ended = f"stopped at step {state.step} of {self._last_step}; go on with --resume auto"
+        if not state.best:
+            self.say(f"{ended}; not validated yet")
+            return
+        best = state.best
+        which = "" if best["step"] == state.step else f", best at step {best['step']:.0f}"
+        self.say(
+            f"{ended}{which}: PSNR {best['psnr']:.2f} dB, {best['gain_bicubic_db']:+.2f} dB over "
+            f"bicubic; weights in {self._folder.best}"
+        )
+
+
+def _table(sources: dict[str, Scores]) -> Table:
+    table = Table("clip", title="validation, dB")
+    columns = {
+        "bilinear": "psnr_bilinear",
+        "bicubic": "psnr_bicubic",
+        "output": "psnr",
+        "over bicubic": "gain_bicubic_db",
+        "SSIM": "ssim",
+        "SSIM bicubic": "ssim_bicubic",
+    }
+    for title in columns:
+        table.add_column(title, justify="right")
+    for name, scores in sources.items():
+        cells = [
+            f"{scores[key]:+.2f}"
+            if "gain" in key
+            else f"{scores[key]:.{4 if 'ssim' in key else 2}f}"
+            for key in columns.values()
+        ]
+        table.add_row(name, *cells)
+    return table

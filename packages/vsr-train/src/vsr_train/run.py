@@ -1,0 +1,231 @@
+"""A run from first step to last: build, loop, save. The one place where the pieces meet."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+
+import torch
+from rich.console import Console
+
+from vsr_data import (
+    DataError,
+    Footage,
+    TrainingStream,
+    open_training,
+    open_validation,
+    resolve_workers,
+)
+from vsr_losses import HybridLoss
+from vsr_model import save_weights
+from vsr_settings import Settings, effective_batch
+from vsr_train.checkpoint import adopt, latest_checkpoint, save_checkpoint
+from vsr_train.device import Platform, choose_platform
+from vsr_train.errors import DivergedError, RunError
+from vsr_train.folder import RunFolder
+from vsr_train.opening import describe
+from vsr_train.pace import Pace
+from vsr_train.report import Report
+from vsr_train.schedule import learning_rate
+from vsr_train.state import TrainingState
+from vsr_train.step import Stepper
+from vsr_train.validation import Validation, validate
+
+
+@dataclass(frozen=True)
+class Run:
+    """The pieces of a run, ready for its next step."""
+
+    settings: Settings
+    platform: Platform
+    folder: RunFolder
+    training: Footage
+    validation: Footage
+    loss: HybridLoss
+    state: TrainingState
+    notes: tuple[str, ...]
+    """What happened while it was put together."""
+
+
+def prepare(settings: Settings, *, resume: str | None, overwrite: bool) -> Run:
+    """Put a run together and check all that can be checked before a step; write nothing.
+
+    Args:
+        settings: the run.
+        resume: `auto` for the newest whole checkpoint of this run, or a checkpoint's path.
+        overwrite: whether a run that is in the folder may be deleted.
+
+    Raises:
+        RunError: if the folder, the checkpoint or the device is refused.
+        DataError: if there is no footage to train or validate on.
+        PerceptualWeightsError: if VGG16's weights cannot be had or trusted.
+    """
+    platform = choose_platform(settings)
+    folder = RunFolder.of(settings)
+    if folder.holds_a_run and resume is None and not overwrite:
+        raise RunError(
+            f"run folder {str(folder.path)!r} already has a run in it; go on with --resume auto, "
+            "start another with --set run.name=NAME, or replace it with --overwrite"
+        )
+    state = TrainingState.fresh(settings, platform)
+    notes = _take_up(state, settings, folder, resume)
+    loss = HybridLoss(settings.loss).to(platform.device)
+    training = open_training(settings.data, settings.model)
+    validation = open_validation(settings.data, settings.model)
+    return Run(settings, platform, folder, training, validation, loss, state, notes)
+
+
+def _take_up(
+    state: TrainingState, settings: Settings, folder: RunFolder, resume: str | None
+) -> tuple[str, ...]:
+    """Go on from a checkpoint, if asked to; return what to tell about it."""
+    if resume is None:
+        return ()
+    path = latest_checkpoint(folder.checkpoints) if resume == "auto" else Path(resume)
+    if path is None:
+        return (f"no checkpoint in {folder.checkpoints}: starting at step 0",)
+    if adopt(path, state, settings):
+        return (f"resumed from {path} at step {state.step}",)
+    return (f"took the weights of {path}; optimiser and schedule start at step 0",)
+
+
+def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bool) -> None:
+    """Open the run's folder and train to the last step, or until `stop` says so.
+
+    Raises:
+        RunError: if the disk refuses or the run diverges; what was saved before is whole.
+        DataError: if a file of the footage is deleted or damaged meanwhile; the run is saved.
+    """
+    if overwrite:
+        run.folder.clear()
+    run.folder.open(run.settings, start_step=run.state.step)
+    with Report(run.settings, run.folder, console, run.state.step) as report:
+        for line in opening(run):
+            report.say(line)
+        _Loop(run, report).go(stop)
+
+
+def opening(run: Run) -> list[str]:
+    """Return the lines that tell what a run is."""
+    pieces = (run.settings, run.platform, run.state, run.loss, run.training, run.validation)
+    return [*describe(*pieces), *(f"note        {note}" for note in run.notes)]
+
+
+class _Loop:
+    """The steps of a run, and what is due after some of them."""
+
+    def __init__(self, run: Run, report: Report) -> None:
+        self._run = run
+        self._report = report
+        self._pace = Pace()
+        self._last: Validation | None = None
+        train = run.settings.train
+        self._stepper = Stepper(
+            run.state.network,
+            run.loss,
+            run.state.optimizer,
+            run.state.scaler,
+            run.platform,
+            accumulation_steps=train.accumulation_steps,
+            grad_clip=train.grad_clip,
+        )
+
+    def go(self, stop: Callable[[], bool]) -> None:
+        """Make steps until the last, or until asked to stop."""
+        state, train = self._run.state, self._run.settings.train
+        if state.step >= train.max_steps:
+            self._report.say(
+                f"the run is at step {state.step} of {train.max_steps} already; raise "
+                "train.max_steps to go on"
+            )
+            return
+        batches = self._stream().batches(state.step, train.max_steps)
+        try:
+            while state.step < train.max_steps and not stop():
+                lr = learning_rate(state.updates, train)
+                result = self._stepper.step(islice(batches, train.accumulation_steps), lr)
+                state.step += 1
+                if result.skipped:
+                    state.skipped += 1
+                else:
+                    state.average.update(state.network)
+                self._pace.add(result)
+                self._report.advance(state.step)
+                self._attend(lr)
+        except DataError:
+            self._save()
+            raise
+        if state.step < train.max_steps:
+            self._save()
+        self._report.sum_up(state, self._last)
+
+    def _attend(self, lr: float) -> None:
+        """Log, validate and save where it is time to; the last step does all three."""
+        state, train = self._run.state, self._run.settings.train
+        is_last = state.step == train.max_steps
+        if is_last or state.step % train.log_every == 0:
+            self._log(lr)
+        if is_last or state.step % train.val_every == 0:
+            self._validate()
+        if is_last or state.step % train.save_every == 0:
+            self._save()
+
+    def _log(self, lr: float) -> None:
+        state, interval = self._run.state, self._pace.fetch()
+        if math.isnan(interval.terms[-1]):
+            raise self._diverged("the loss is not finite")
+        self._report.log_training(
+            state.step,
+            interval.terms,
+            lr=lr,
+            grad_norm=interval.grad_norm,
+            samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
+            skipped=state.skipped,
+        )
+
+    def _validate(self) -> None:
+        run, state = self._run, self._run.state
+        self._check_weights()
+        self._pace.pause()
+        self._last = validate(state.average.network, run.validation, run.settings, run.platform)
+        self._report.log_validation(state.step, self._last)
+        if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
+            state.best = {"step": state.step, **self._last.mean}
+            save_weights(state.average.network, run.folder.best)
+        self._pace.resume()
+
+    def _save(self) -> None:
+        self._check_weights()
+        self._pace.pause()
+        save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
+        self._pace.resume()
+
+    def _check_weights(self) -> None:
+        """Refuse to validate or save weights that are not numbers: the last checkpoint still is."""
+        norms = torch._foreach_norm(list(self._run.state.network.parameters()))
+        if not torch.stack(norms).isfinite().all():
+            raise self._diverged("the weights are not finite")
+
+    def _diverged(self, what: str) -> DivergedError:
+        state, folder = self._run.state, self._run.folder
+        kept = latest_checkpoint(folder.checkpoints)
+        where = f"the last checkpoint is {kept}" if kept else "no checkpoint was written yet"
+        return DivergedError(
+            f"diverged at step {state.step}: {what}; {where}; lower train.max_lr, "
+            f"{self._run.settings.train.max_lr:g} now, or train.grad_clip, and --resume auto"
+        )
+
+    def _stream(self) -> TrainingStream:
+        run, train, data = self._run, self._run.settings.train, self._run.settings.data
+        return TrainingStream(
+            run.training,
+            n_frames=run.settings.model.n_frames,
+            scale=run.settings.model.scale,
+            patch=data.patch,
+            seed=train.seed,
+            batch_size=train.batch_size,
+            accumulation_steps=train.accumulation_steps,
+            workers=resolve_workers(data.workers, on_accelerator=run.platform.on_accelerator),
+            pin_memory=run.platform.device.type == "cuda",
+        )
