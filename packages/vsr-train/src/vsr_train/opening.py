@@ -8,7 +8,6 @@ from vsr_data import Footage
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, card, effective_batch
 from vsr_train.device import Platform
-from vsr_train.state import TrainingState
 
 MOST_REJECTED = 10
 """Rejected files that are listed by name."""
@@ -17,14 +16,14 @@ MOST_REJECTED = 10
 def describe(
     settings: Settings,
     platform: Platform,
-    state: TrainingState,
+    *,
+    parameters: int,
     loss: HybridLoss,
     training: Footage,
     validation: Footage,
 ) -> Iterator[str]:
     """Yield the lines that open a run."""
     model, train, data = settings.model, settings.train, settings.data
-    parameters = sum(parameter.numel() for parameter in state.network.parameters())
     yield (
         f"network     {model.n_feats}×{model.n_blocks}, {parameters:,} parameters, "
         f"{model.n_frames} frames to one, ×{model.scale}, recompute {model.recompute}"

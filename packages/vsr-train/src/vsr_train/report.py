@@ -114,8 +114,8 @@ class Report:
             name = f"{comparison.name}-step-{step:09d}.png"
             write_comparison(comparison, self._folder.pictures / name)
         self.say(
-            f"step {step} · PSNR {mean['psnr']:.2f} dB ({mean['gain_bicubic_db']:+.2f} over bicubic,"
-            f" {mean['gain_db']:+.2f} over bilinear) · Y {mean['psnr_y']:.2f} dB"
+            f"step {step} · PSNR {mean['psnr']:.2f} dB ({mean['gain_bicubic_db']:+.2f} over bicubic, "
+            f"{mean['gain_db']:+.2f} over bilinear) · Y {mean['psnr_y']:.2f} dB"
             f" · SSIM {mean['ssim']:.4f} · neighbours {mean['temporal_db']:+.3f} dB"
         )
 
@@ -140,21 +140,15 @@ class Report:
 def _table(sources: dict[str, Scores]) -> Table:
     table = Table("clip", title="validation, dB")
     columns = {
-        "bilinear": "psnr_bilinear",
-        "bicubic": "psnr_bicubic",
-        "output": "psnr",
-        "over bicubic": "gain_bicubic_db",
-        "SSIM": "ssim",
-        "SSIM bicubic": "ssim_bicubic",
+        "bilinear": ("psnr_bilinear", ".2f"),
+        "bicubic": ("psnr_bicubic", ".2f"),
+        "output": ("psnr", ".2f"),
+        "over bicubic": ("gain_bicubic_db", "+.2f"),
+        "SSIM": ("ssim", ".4f"),
+        "SSIM bicubic": ("ssim_bicubic", ".4f"),
     }
     for title in columns:
         table.add_column(title, justify="right")
     for name, scores in sources.items():
-        cells = [
-            f"{scores[key]:+.2f}"
-            if "gain" in key
-            else f"{scores[key]:.{4 if 'ssim' in key else 2}f}"
-            for key in columns.values()
-        ]
-        table.add_row(name, *cells)
+        table.add_row(name, *(format(scores[key], style) for key, style in columns.values()))
     return table

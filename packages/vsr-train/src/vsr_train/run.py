@@ -108,8 +108,15 @@ def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bo
 
 def opening(run: Run) -> list[str]:
     """Return the lines that tell what a run is."""
-    pieces = (run.settings, run.platform, run.state, run.loss, run.training, run.validation)
-    return [*describe(*pieces), *(f"note        {note}" for note in run.notes)]
+    lines = describe(
+        run.settings,
+        run.platform,
+        parameters=sum(parameter.numel() for parameter in run.state.network.parameters()),
+        loss=run.loss,
+        training=run.training,
+        validation=run.validation,
+    )
+    return [*lines, *(f"note        {note}" for note in run.notes)]
 
 
 class _Loop:
@@ -203,8 +210,8 @@ class _Loop:
 
     def _check_weights(self) -> None:
         """Refuse to validate or save weights that are not numbers: the last checkpoint still is."""
-        norms = torch._foreach_norm(list(self._run.state.network.parameters()))
-        if not torch.stack(norms).isfinite().all():
+        parameters = list(self._run.state.network.parameters())
+        if not torch.nn.utils.get_total_norm(parameters).isfinite():
             raise self._diverged("the weights are not finite")
 
     def _diverged(self, what: str) -> DivergedError:
