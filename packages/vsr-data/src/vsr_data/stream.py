@@ -2,6 +2,9 @@
 
 Invariant: what an optimiser step sees is a function of (seed, step) alone; the split into ranks,
 passes and samples, the workers and the place where a run was resumed only decide who cuts what.
+
+Workers send arrays through their pipe, not tensors through shared memory: a small /dev/shm cannot
+fill up, and a run interrupted while it receives a batch leaves no worker to complain about it.
 """
 
 import os
@@ -10,11 +13,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final, Literal
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
-from vsr_data.clip import Clip, Footage
+from vsr_data.clip import Clip, Footage, Pixels
 from vsr_data.errors import DataError
 from vsr_data.sampling import choose_cut, choose_window, cut_sample, sample_generator, spread
 
@@ -23,6 +27,7 @@ PREFETCH: Final = 2  # micro-batches a worker keeps ready
 
 Key = tuple[int, int]  # step, index
 Sample = tuple[Tensor, Tensor]
+Arrays = tuple[Pixels, Pixels]
 
 
 def resolve_workers(setting: int | Literal["auto"], *, on_accelerator: bool) -> int:
@@ -120,7 +125,8 @@ class TrainingStream:
             DataError: its file has been deleted or damaged.
         """
         self._check(step, index)
-        return self._cutter.cut((step, index))
+        lq_TCHW, gt_CHW = self._cutter.cut((step, index))
+        return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
 
     def origin(self, step: int, index: int) -> str:
         """The file, frame and place that a sample is cut from."""
@@ -136,12 +142,11 @@ class TrainingStream:
         Raises:
             DataError: a file has been deleted or damaged, or a worker process died.
         """
-        loader: DataLoader[Sample | DataError] = DataLoader(
+        loader: DataLoader[Arrays | DataError] = DataLoader(
             self._cutter,
             batch_sampler=self._keys(start_step, stop_step),
             num_workers=self._workers,
             collate_fn=_stack,
-            pin_memory=self._pin_memory,
             worker_init_fn=_start_worker,
             prefetch_factor=PREFETCH if self._workers else None,
             generator=torch.Generator(),  # else iterating would draw from the global one
@@ -152,9 +157,9 @@ class TrainingStream:
             while (batch := self._next(iterator)) is not None:
                 yield batch
         finally:
-            del iterator  # ends the workers
+            _end_workers(iterator)
 
-    def _next(self, iterator: Iterator[Sample | DataError]) -> Sample | None:
+    def _next(self, iterator: Iterator[Arrays | DataError]) -> Sample | None:
         try:
             batch = next(iterator, None)
         except RuntimeError as error:
@@ -162,11 +167,16 @@ class TrainingStream:
                 raise
             raise DataError(
                 f"a process that cuts training clips died ({str(error).splitlines()[0]}); memory "
-                "or /dev/shm may be full: lower data.workers, or set it to 0"
+                "may be full: lower data.workers, or set it to 0"
             ) from error
         if isinstance(batch, DataError):
             raise batch
-        return batch
+        if batch is None:
+            return None
+        lq_BTCHW, gt_BCHW = (torch.from_numpy(pixels) for pixels in batch)
+        if self._pin_memory:
+            return lq_BTCHW.pin_memory(), gt_BCHW.pin_memory()
+        return lq_BTCHW, gt_BCHW
 
     def _keys(self, start_step: int, stop_step: int) -> Iterator[list[Key]]:
         for step in range(start_step, stop_step):
@@ -179,7 +189,7 @@ class TrainingStream:
             raise ValueError(f"no sample {index} of {self.effective_batch} in step {step}")
 
 
-class _Cutter(Dataset["Sample | DataError"]):
+class _Cutter(Dataset["Arrays | DataError"]):
     """Cuts the sample of a (step, index); what workers carry."""
 
     def __init__(self, footage: Footage, n_frames: int, scale: int, patch: int, seed: int) -> None:
@@ -198,13 +208,13 @@ class _Cutter(Dataset["Sample | DataError"]):
         self._ends = footage.window_ends()
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
 
-    def __getitem__(self, key: Key) -> Sample | DataError:
+    def __getitem__(self, key: Key) -> Arrays | DataError:
         try:
             return self.cut(key)
         except DataError as error:  # raised, it would come back wrapped in a worker's traceback
             return error
 
-    def cut(self, key: Key) -> Sample:
+    def cut(self, key: Key) -> Arrays:
         rng = sample_generator(self._seed, *key)
         choice = choose_window(rng, self._ends)
         clip = self._clips[choice.clip]
@@ -212,8 +222,7 @@ class _Cutter(Dataset["Sample | DataError"]):
         lq_THWC, gt_HWC = clip.window(choice.window)
         if len(lq_THWC) != self._n_frames:
             raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
-        lq_TCHW, gt_CHW = cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
-        return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
+        return cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
 
     def origin(self, key: Key) -> str:
         rng = sample_generator(self._seed, *key)
@@ -223,14 +232,21 @@ class _Cutter(Dataset["Sample | DataError"]):
         return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"
 
 
-def _stack(samples: list[Sample | DataError]) -> Sample | DataError:
+def _stack(samples: list[Arrays | DataError]) -> Arrays | DataError:
     lq_TCHW, gt_CHW = [], []
     for sample in samples:
         if isinstance(sample, DataError):
             return sample
         lq_TCHW.append(sample[0])
         gt_CHW.append(sample[1])
-    return torch.stack(lq_TCHW), torch.stack(gt_CHW)
+    return np.stack(lq_TCHW), np.stack(gt_CHW)
+
+
+def _end_workers(iterator: Iterator[Arrays | DataError]) -> None:
+    """End the processes now; left to garbage collection, they live as long as a traceback does."""
+    end = getattr(iterator, "_shutdown_workers", None)  # torch has no public name for it
+    if end is not None:
+        end()
 
 
 def _start_worker(_: int) -> None:

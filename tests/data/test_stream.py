@@ -1,0 +1,193 @@
+"""Micro-batches: the same samples however the work is split, and processes that go away."""
+
+import multiprocessing
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from data.makers import NoiseClip, noise_footage
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsr_data import DataError, Footage, TrainingStream, resolve_workers, validation_windows
+from vsr_data.stream import _cores
+
+FOOTAGE = noise_footage()
+EFFECTIVE = 12
+
+
+def stream(footage: Footage = FOOTAGE, **changes) -> TrainingStream:
+    values = {"patch": 8, "seed": 7, "batch_size": 4, "accumulation_steps": 3, **changes}
+    return TrainingStream(footage, n_frames=5, scale=3, **values)
+
+
+def samples(batches) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [pair for lq, gt in batches for pair in zip(lq, gt, strict=True)]
+
+
+def same(one, other) -> bool:
+    return len(one) == len(other) and all(
+        torch.equal(a, b)
+        for x, y in zip(one, other, strict=True)
+        for a, b in zip(x, y, strict=True)
+    )
+
+
+def gone(timeout: float = 10.0) -> bool:
+    end = time.monotonic() + timeout
+    while multiprocessing.active_children() and time.monotonic() < end:
+        time.sleep(0.02)
+    return not multiprocessing.active_children()
+
+
+@given(
+    st.sampled_from(
+        [
+            (b, a, w)
+            for b in (1, 2, 3, 4, 6, 12)
+            for a in (1, 2, 3, 4, 6, 12)
+            for w in (1, 2, 3)
+            if a * b * w == EFFECTIVE
+        ]
+    )
+)
+def test_the_split_of_a_step_does_not_change_its_samples(split):
+    batch_size, accumulation_steps, world_size = split
+    ranks = [
+        stream(
+            batch_size=batch_size,
+            accumulation_steps=accumulation_steps,
+            rank=rank,
+            world_size=world_size,
+        ).batches(5, 6)
+        for rank in range(world_size)
+    ]
+    micro_batches = [batch for together in zip(*ranks, strict=True) for batch in together]
+    assert same(samples(micro_batches), [stream().sample(5, i) for i in range(EFFECTIVE)])
+
+
+@pytest.mark.parametrize("workers", [0, 1, 2])
+def test_workers_and_resuming_change_nothing(workers):
+    if workers > _cores():
+        pytest.skip("fewer cores than workers")
+    whole = samples(stream().batches(0, 4))
+    resumed = samples(stream(workers=workers).batches(2, 4))
+    assert same(whole[2 * EFFECTIVE :], resumed)
+    assert gone()
+
+
+def test_iterating_leaves_the_global_random_numbers_alone():
+    before = torch.get_rng_state()
+    list(stream(workers=1).batches(0, 1))
+    list(stream().batches(0, 1))
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_an_abandoned_iterator_leaves_no_process():
+    batches = stream(workers=1).batches(0, 1000)
+    next(batches)
+    assert multiprocessing.active_children()
+    del batches
+    assert gone()
+
+
+def test_interrupts_are_delivered_again_once_workers_run():
+    batches = stream(workers=1).batches(0, 10)
+    next(batches)
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
+    batches.close()
+
+
+SCRIPT = """
+import sys
+from data.makers import noise_footage
+from vsr_data import TrainingStream
+stream = TrainingStream(noise_footage(), n_frames=5, scale=3, patch=8, seed=0, batch_size=1,
+                        accumulation_steps=1, workers=1)
+try:
+    for i, _ in enumerate(stream.batches(0, 10**9)):
+        if i == 5:
+            print("running", flush=True)
+except KeyboardInterrupt:
+    print("stopped", flush=True)
+"""
+
+
+def test_an_interrupt_reaches_the_parent_alone():
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    with subprocess.Popen(
+        [sys.executable, "-c", SCRIPT],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+        env=environment,
+    ) as process:
+        assert process.stdout.readline() == "running\n"
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does, to every process
+        out, err = process.communicate(timeout=30)
+    assert (out, err, process.returncode) == ("stopped\n", "", 0)
+
+
+class BrokenClip(NoiseClip):
+    def window(self, i):
+        raise DataError("picture 'x.png' is no longer usable")
+
+
+class DeadlyClip(NoiseClip):
+    def window(self, i):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_a_file_that_breaks_later_is_one_clean_message(workers):
+    footage = Footage((BrokenClip("a", 5, 12, 12, scale=3, n_frames=5),))
+    with pytest.raises(DataError) as caught:
+        list(stream(footage, workers=workers).batches(0, 1))
+    assert str(caught.value) == "picture 'x.png' is no longer usable"
+    assert gone()
+
+
+def test_a_worker_that_dies_is_a_message_with_a_remedy():
+    footage = Footage((DeadlyClip("a", 5, 12, 12, scale=3, n_frames=5),))
+    with pytest.raises(DataError, match=r"lower data\.workers"):
+        list(stream(footage, workers=1).batches(0, 1))
+    assert gone()
+
+
+def test_what_cannot_be_cut_is_refused_before_the_first_step():
+    with pytest.raises(DataError, match="no clips"):
+        stream(Footage(()))
+    with pytest.raises(DataError, match=r"'a' are 20×14; a patch needs 15×15; lower data\.patch"):
+        stream(patch=15)
+    with pytest.raises(ValueError, match="at least 1"):
+        stream(batch_size=0)
+    with pytest.raises(ValueError, match="rank 1 of 1"):
+        stream(rank=1)
+    with pytest.raises(ValueError, match="scale 2"):
+        TrainingStream(
+            FOOTAGE, n_frames=5, scale=2, patch=8, seed=0, batch_size=1, accumulation_steps=1
+        )
+
+
+def test_workers_are_capped_to_the_cores_and_none_compete_with_the_cpu():
+    assert resolve_workers(10_000, on_accelerator=True) == _cores()
+    assert resolve_workers(0, on_accelerator=True) == 0
+    assert resolve_workers("auto", on_accelerator=False) == 0
+    assert resolve_workers("auto", on_accelerator=True) == min(4, _cores() - 1)
+
+
+def test_validation_sees_whole_frames_of_every_clip():
+    seen = list(validation_windows(FOOTAGE, 2))
+    assert [(clip.name, i) for clip, i, _, _ in seen] == [
+        ("a", 0), ("bb", 0), ("bb", 4), ("ccc", 0), ("ccc", 1)
+    ]  # fmt: skip
+    for clip, i, lq_TCHW, gt_CHW in seen:
+        lq_THWC, gt_HWC = clip.window(i)
+        assert torch.equal(lq_TCHW.permute(0, 2, 3, 1), torch.from_numpy(lq_THWC))
+        assert torch.equal(gt_CHW.permute(1, 2, 0), torch.from_numpy(gt_HWC))
