@@ -97,6 +97,9 @@ def _import(config: str, output: str | None) -> int:
         )
     for note in imported.notes:
         print(f"{source}: {note}", file=sys.stderr)
+    if not imported.values:
+        print(f"{source}: holds no setting; see 'docs/settings.md' for names", file=sys.stderr)
+        return REFUSED
     if output is None:
         print(imported.toml(), end="")
         return 0

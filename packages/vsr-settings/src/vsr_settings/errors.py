@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 _LONGEST_VALUE: Final = 80
+_LONGEST_INTEGER: Final = 1024
 
 
 class _Absent:
@@ -55,6 +56,8 @@ def shortened(value: object) -> str:
     """A user's value as Python writes it (truths as TOML does), cut where too long to read."""
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > _LONGEST_INTEGER:
+        return f"an integer of {value.bit_length()} bits"
     short = reprlib.Repr()
     short.maxstring = short.maxother = short.maxlong = _LONGEST_VALUE
     return short.repr(value)

@@ -8,9 +8,9 @@ import operator
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Final
 
+from vsr_settings.disk import has_patches
 from vsr_settings.errors import SettingsError
 from vsr_settings.fields import facts
 from vsr_settings.loading import read_text
@@ -215,7 +215,7 @@ def _complete(imported: Imported) -> None:
     notes = [f"hardware.preset is {_PRESET!r}, the reference card; write your own"]
     root = values.get("data.train")
     if isinstance(root, str) and "data.val" not in values:
-        if root == "demo" or Path(root, "Patches").expanduser().is_dir():
+        if root == "demo" or has_patches(root):
             added["data.val"] = root
             notes.append(f"data.val is {root!r} too: it holds out its own pictures")
         else:

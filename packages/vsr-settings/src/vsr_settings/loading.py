@@ -33,6 +33,8 @@ from vsr_settings.spelling import nearest
 from vsr_settings.writing import toml_value
 
 DEFAULT = "default"
+_SPELT_OUT = 1e18
+"""Numbers below this are worth repeating to the user in another type."""
 
 
 @dataclass(frozen=True)
@@ -183,11 +185,14 @@ def _near(fact: Fact, value: object) -> list[object]:
     """Values close to a refused one, the closest first, of any type."""
     if isinstance(value, str):
         return [fact.parse(value)]
-    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return []
-    numbers: list[object] = [str(value)]
-    if isinstance(value, int) or value.is_integer():
-        numbers += [int(value), int(value) + 1]
+    if isinstance(value, float) and not math.isfinite(value):
+        return []
+    numbers: list[object] = []
+    if abs(value) < _SPELT_OUT:
+        numbers += [str(value)]
+        numbers += [int(value), int(value) + 1] if value == int(value) else []
     numbers += [choice for choice in fact.choices if isinstance(choice, int) and choice >= value]
     for kind in fact.kinds:
         below = None if kind.below is None else kind.below - 1

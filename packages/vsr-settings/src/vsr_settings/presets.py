@@ -183,10 +183,16 @@ def _card(
         fp16_tflops=fp16,
         effective_batch=effective_batch,
         driver_names=driver_names,
-        status=MappingProxyType(_USUAL | status),
     )
     card = with_capability(bare, capability)
-    return replace(card, bf16_tflops=fp16 if card.native_bf16 else None)
+    known = _USUAL | status
+    if not card.native_bf16:
+        del known["bf16_tflops"]
+    return replace(
+        card,
+        bf16_tflops=fp16 if card.native_bf16 else None,
+        status=MappingProxyType(known),
+    )
 
 
 _USUAL = {

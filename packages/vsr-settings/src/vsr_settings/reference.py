@@ -138,14 +138,12 @@ def _without_null(schema: Any) -> Any:
         return [_without_null(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    cleaned = {key: _without_null(value) for key, value in schema.items()}
+    cleaned = {key: _without_null(value) for key, value in schema.items() if value is not None}
     options = cleaned.get("anyOf")
     if options and {"type": "null"} in options:
         rest = [option for option in options if option != {"type": "null"}]
         del cleaned["anyOf"]
         cleaned = {**cleaned, **rest[0]} if len(rest) == 1 else {**cleaned, "anyOf": rest}
-    if cleaned.get("default", ...) is None:
-        del cleaned["default"]
     if isinstance(cleaned.get("description"), str):
         cleaned["description"] = " ".join(cleaned["description"].split())
     return cleaned

@@ -3,11 +3,10 @@
 A rule names the settings it reads, so that it stays silent while one of them is itself refused.
 """
 
-import os
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
-from pathlib import Path
 
+from vsr_settings.disk import has_patches, is_file, same_path
 from vsr_settings.resolution import card, effective_batch
 from vsr_settings.schema import Settings
 
@@ -182,7 +181,7 @@ def _perceptual_file(settings: Settings) -> Iterator[Finding]:
     loss = settings.loss
     if loss.perceptual_weight == 0 or loss.perceptual_weights == "imagenet":
         return
-    if not Path(loss.perceptual_weights).expanduser().is_file():
+    if not is_file(loss.perceptual_weights):
         yield Finding(
             ("loss.perceptual_weights", "loss.perceptual_weight"),
             "perceptual_weights must be 'imagenet' or the path of a file that exists, got "
@@ -210,9 +209,9 @@ def _frame_ranges(settings: Settings) -> Iterator[Finding]:
 def _held_out(settings: Settings) -> Iterator[Finding]:
     """No frame is both trained on and validated; `demo` and `Patches/` see to it themselves."""
     data = settings.data
-    if data.train == "demo" or not _same_path(data.train, data.val):
+    if data.train == "demo" or not same_path(data.train, data.val):
         return
-    if Path(data.train, "Patches").expanduser().is_dir():
+    if has_patches(data.train):
         return
     train, val = _range(data.train_frames), _range(data.val_frames)
     empty = train[0] >= train[1] or val[0] >= val[1]
@@ -231,18 +230,10 @@ def _range(text: str) -> tuple[int, float]:
     return int(first or 0), int(stop) if stop else float("inf")
 
 
-def _same_path(one: str, other: str) -> bool:
-    return _plain(one) == _plain(other)
-
-
-def _plain(path: str) -> str:
-    return os.path.normpath(Path(path).expanduser())
-
-
 def _memory(settings: Settings) -> Iterator[Finding]:
     """`vram_mib` is more than `reserve_mib`; 0 is not budgeted, on the CPU and mps."""
     planned = card(settings.hardware)
-    if planned.vram_mib == 0 and planned.compute_capability is None:
+    if planned.vram_mib == 0 and planned.name in {"cpu", "mps"}:
         return
     if planned.reserve_mib >= planned.vram_mib:
         yield Finding(

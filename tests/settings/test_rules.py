@@ -1,0 +1,108 @@
+"""What rules between settings allow; what they refuse is in test_refusals."""
+
+import pytest
+
+from vsr_settings import SettingsError, load
+from vsr_settings.fields import facts
+from vsr_settings.rules import RULES
+
+CPU = ["hardware.preset=cpu"]
+
+
+def allowed(*options: str) -> bool:
+    try:
+        load(overrides=options, environ={})
+    except SettingsError:
+        return False
+    return True
+
+
+def test_every_rule_reads_settings_that_exist_and_says_what_it_demands():
+    for rule in RULES:
+        assert set(rule.reads) <= set(facts())
+        assert rule.check.__doc__
+
+
+@pytest.mark.parametrize("batch", [1, 2, 4, 8, 16])
+def test_every_way_to_an_effective_batch_of_16_is_allowed_on_a_p4(batch):
+    assert allowed(f"train.batch_size={batch}", f"train.accumulation_steps={16 // batch}")
+
+
+def test_the_remedy_of_a_wrong_batch_loads():
+    with pytest.raises(SettingsError) as refusal:
+        load(overrides=["train.batch_size=8"], environ={})
+    pairs = refusal.value.problems[0].remedy.partition("one of ")[2].split(", ")
+    assert len(pairs) == 5
+    for pair in pairs:
+        batch, steps = pair.split(" × ")
+        assert allowed(f"train.batch_size={batch}", f"train.accumulation_steps={steps}")
+
+
+def test_bf16_is_allowed_where_it_is_native_where_amp_is_off_and_on_the_cpu():
+    assert allowed("train.amp_dtype=bf16", "hardware.preset=rtx-3060")
+    assert allowed("train.amp_dtype=bf16", "train.use_amp=false")
+    assert allowed("train.amp_dtype=bf16", "run.device=cpu")
+    assert allowed("train.amp_dtype=bf16", *CPU)
+    assert allowed("train.amp_dtype=bf16", "hardware.compute_capability=8.0")
+    assert not allowed("train.amp_dtype=bf16")
+
+
+def test_the_perceptual_file_need_not_exist_where_there_is_no_perceptual_loss():
+    missing = "loss.perceptual_weights=missing.pth"
+    assert allowed(missing, "loss.perceptual_weight=0")
+    assert not allowed(missing)
+
+
+def test_a_digest_goes_with_a_file(tmp_path):
+    weights = tmp_path / "vgg.pth"
+    weights.touch()
+    digest = f"loss.perceptual_sha256={'0' * 64}"
+    assert allowed(f"loss.perceptual_weights={weights}", digest)
+
+
+def test_one_source_may_be_split_by_frames():
+    same = ["data.train=a.mp4", "data.val=a.mp4"]
+    assert allowed(*same, "data.train_frames=:64", "data.val_frames=64:")
+    assert allowed(*same, "data.train_frames=100:", "data.val_frames=0:100")
+    assert not allowed(*same, "data.train_frames=:65", "data.val_frames=64:")
+    assert not allowed(*same)
+
+
+def test_demo_and_patches_hold_out_their_own_pictures(tmp_path):
+    assert allowed("data.train=demo", "data.val=demo")
+    (tmp_path / "Patches").mkdir()
+    assert allowed(f"data.train={tmp_path}", f"data.val={tmp_path}")
+
+
+def test_a_range_holds_exactly_one_window():
+    assert allowed("data.train_frames=10:15")
+    assert not allowed("data.train_frames=10:14")
+    assert not allowed("data.train_frames=15:10")
+
+
+def test_cadences_longer_than_the_run_are_allowed():
+    every = [f"train.{name}_every=1000" for name in ("val", "save", "log")]
+    assert allowed("train.max_steps=10", *every)
+
+
+def test_the_smallest_patch_reaches_vgg16s_deepest_tap():
+    """relu4_3 lies behind three poolings; no patch the schema allows is too small for it."""
+    smallest = next(iter(facts()["data.patch"].kinds)).low
+    scales = [scale for scale in facts()["model.scale"].choices if isinstance(scale, int)]
+    assert smallest * min(scales) >= 2**3
+
+
+def test_a_cpu_or_mps_preset_is_not_budgeted_but_can_be():
+    for preset in ("cpu", "mps"):
+        assert allowed(f"hardware.preset={preset}", "hardware.reserve_mib=100")
+        assert allowed(f"hardware.preset={preset}", "hardware.vram_mib=8192")
+    assert not allowed("hardware.vram_mib=0")
+
+
+def test_devices_go_with_their_presets():
+    assert allowed("run.device=cpu")
+    assert allowed("run.device=cuda:3")
+    assert allowed("hardware.preset=mps", "run.device=mps")
+    assert allowed("hardware.preset=mps", "run.device=cpu")
+    assert not allowed(*CPU, "run.device=cuda")
+    assert not allowed(*CPU, "run.device=mps")
