@@ -25,13 +25,13 @@ from torch.utils.flop_counter import flop_registry
 from vsr_losses import VGG16, HybridLoss
 from vsr_model import Network
 from vsr_settings import Settings, card
+from vsr_settings.presets import Precision
 from vsr_train.average import WeightAverage
 from vsr_train.device import Platform
 from vsr_train.memory.allocator import reserved_bytes
 from vsr_train.state import TrainingState, make_optimizer
 from vsr_train.step import MicroBatch, Stepper
 
-Precision = Literal["fp32", "fp16", "bf16"]
 Category = Literal[
     "parameters",
     "gradients",
@@ -102,11 +102,13 @@ def trace(settings: Settings, precision: Precision) -> Trace:
         else torch.contiguous_format
     )
     platform = Platform(torch.device("cpu"), _AMP_DTYPES[precision], memory_format)
-    with FakeTensorMode():  # type: ignore[no-untyped-call]  # torch's
+    with torch.device("meta"):  # a deep copy of fake tensors belongs to another fake mode
+        average = WeightAverage(Network(settings.model), settings.train.ema_decay)
+    with FakeTensorMode():
         batch = _micro_batch(settings)  # in the host's memory: what is uncounted is not on the card
         watch = StorageWatch()
         with watch:
-            loss, state = _build(settings, platform, watch)
+            loss, state = _build(settings, platform, average, watch)
             # A second micro-batch finds the first one's gradients; further ones find no more.
             batches = [batch] * min(2, settings.train.accumulation_steps)
             stepper = _watched_stepper(
@@ -127,7 +129,7 @@ class StorageWatch(TorchDispatchMode):
     """
 
     def __init__(self) -> None:
-        super().__init__()
+        super().__init__()  # type: ignore[no-untyped-call]  # torch's
         self.events: list[Event] = []
         self.flops = 0
         self.purpose: Category = "activations"
@@ -185,7 +187,7 @@ class StorageWatch(TorchDispatchMode):
 
 
 def _build(
-    settings: Settings, platform: Platform, watch: StorageWatch
+    settings: Settings, platform: Platform, average: WeightAverage, watch: StorageWatch
 ) -> tuple[HybridLoss, TrainingState]:
     """Put in place all that is there before a step in mid-run, gradients included."""
     watch.purpose = "perceptual weights"
@@ -194,8 +196,6 @@ def _build(
     watch.purpose = "parameters"
     network = _network(settings, platform)
     watch.purpose = "average"
-    average = WeightAverage(nn.Module(), settings.train.ema_decay)
-    # Built, not copied: a deep copy of fake tensors belongs to a fake mode of its own.
     average.network = _network(settings, platform).requires_grad_(requires_grad=False)
     watch.purpose = "gradients"
     for parameter in network.parameters():
