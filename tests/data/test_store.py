@@ -104,10 +104,14 @@ def test_a_damaged_entry_is_made_anew(tmp_path, decodings, name):
 def test_an_error_while_writing_leaves_nothing(tmp_path):
     store = FrameStore(str(tmp_path / "cache"))
     budget = Budget(GIB)
-    writing = store.write("key", budget)
-    writing.__enter__().append(0, picture(6, 6), picture(2, 2))
+
+    def stops_half_way():
+        with store.write("key", budget) as writer:
+            writer.append(0, picture(6, 6), picture(2, 2))
+            raise RuntimeError
+
     with pytest.raises(RuntimeError):
-        writing.__exit__(RuntimeError, RuntimeError("stop"), None)
+        stops_half_way()
     assert folders(tmp_path) == []
     assert budget.used == 0
     assert store.find("key") is None

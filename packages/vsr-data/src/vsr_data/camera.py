@@ -41,13 +41,16 @@ def film(photo_HWC: NDArray[np.float32], pose: Pose, size: Size) -> Pixels:
     Returns:
         `gt_HWC`, uint8 RGB.
     """
-    y0, rows = _weights(photo_HWC.shape[0], pose.y, pose.reduction, size[0])
-    x0, columns = _weights(photo_HWC.shape[1], pose.x, pose.reduction, size[1])
-    part = photo_HWC[y0 : y0 + rows.shape[1], x0 : x0 + columns.shape[1]]
-    upright = rows @ part.reshape(part.shape[0], -1)
-    part_HWC = upright.reshape(size[0], -1, 3)
-    across = np.matmul(columns, part_HWC)  # (W, pixels) with each row's (pixels, C)
-    return np.clip(np.rint(across), 0, 255).astype(np.uint8)
+    rows = _taps(photo_HWC.shape[0], pose.y, pose.reduction, size[0])
+    columns = _taps(photo_HWC.shape[1], pose.x, pose.reduction, size[1])
+    left, right = int(columns.pixels.min()), int(columns.pixels.max()) + 1
+    upright = np.zeros((size[0], right - left, 3), np.float32)
+    for pixels, weights in zip(rows.pixels, rows.weights, strict=True):
+        upright += weights[:, None, None] * photo_HWC[pixels, left:right]
+    gt_HWC = np.zeros((*size, 3), np.float32)
+    for pixels, weights in zip(columns.pixels, columns.weights, strict=True):
+        gt_HWC += weights[:, None] * upright[:, pixels - left]
+    return np.clip(np.rint(gt_HWC), 0, 255).astype(np.uint8)
 
 
 def path(
@@ -90,17 +93,23 @@ def _within(offsets: Floats, extents: Floats, length: int, start: float) -> Floa
         offsets = offsets * 0.7 if np.abs(offsets).max() > 0.1 else offsets * 0
 
 
-def _weights(
-    length: int, centre: float, reduction: float, count: int
-) -> tuple[int, NDArray[np.float32]]:
-    """First photograph pixel used, and a (count, pixels) matrix that resamples from there."""
+@dataclass(frozen=True)
+class Taps:
+    """Which photograph pixels make each frame pixel, and with what weight; (taps, count) each."""
+
+    pixels: NDArray[np.int64]
+    weights: NDArray[np.float32]
+
+
+def _taps(length: int, centre: float, reduction: float, count: int) -> Taps:
     centres = centre + (np.arange(count) + 0.5 - count / 2) * reduction
     width = max(reduction, 1.0)
-    first = max(0, int(np.floor(centres[0] - SUPPORT * width)))
-    stop = min(length, int(np.ceil(centres[-1] + SUPPORT * width)))
-    pixels = np.arange(first, stop) + 0.5
-    weights = _cubic(np.abs(pixels[None] - centres[:, None]) / width)
-    return first, (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    reach = int(np.ceil(SUPPORT * width))
+    pixels = np.floor(centres).astype(np.int64) + np.arange(-reach, reach + 1)[:, None]
+    weights = _cubic(np.abs(pixels + 0.5 - centres) / width)
+    weights[(pixels < 0) | (pixels >= length)] = 0
+    weights /= weights.sum(axis=0)
+    return Taps(pixels.clip(0, length - 1), weights.astype(np.float32))
 
 
 def _cubic(distance: Floats) -> Floats:
