@@ -137,6 +137,27 @@ def test_a_nan_in_a_sample_is_a_nan_in_the_loss(vgg_module):
     assert vgg_module(sr, torch.rand(2, 3, 8, 8)).isnan()
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_sample_that_is_not_finite_has_no_finite_gradient_and_the_others_have(vgg_module, value):
+    """Its signs and masks are bytes, which hold no NaN: a scaler must still see the bad step."""
+    sr = torch.rand(2, 3, 8, 8)
+    sr[1, 0, 0, 0] = value
+    sr.requires_grad_()
+    vgg_module(sr, torch.rand(2, 3, 8, 8)).backward()
+    assert sr.grad[0].isfinite().all()
+    assert sr.grad[1].isnan().all()
+
+
+def test_flat_pictures_whose_activations_all_tie_have_the_plain_gradient():
+    weights = made_up_weights()
+    loss = PerceptualLoss(VGG16(weights, "made up")).double()
+    gt = torch.rand(1, 3, 16, 16, dtype=torch.float64)
+    ours, plain = (torch.full_like(gt, 0.5, requires_grad=True) for _ in range(2))
+    loss(ours, gt).backward()
+    plain_distance(weights, plain, gt).backward()
+    torch.testing.assert_close(ours.grad, plain.grad, rtol=1e-10, atol=1e-14)
+
+
 @pytest.mark.parametrize(("sr", "gt"), [((1, 3, 7, 9), (1, 3, 7, 9)), ((1, 3, 9, 9), (2, 3, 9, 9))])
 def test_pictures_it_cannot_compare_are_refused(vgg_module, sr, gt):
     with pytest.raises(ValueError, match="two equal batches"):

@@ -1,13 +1,18 @@
 """The distance of two pictures as VGG16 sees them, lean in memory.
 
 VGG16's activations are what a perceptual loss costs, not its weights. So its gradient with respect
-to the prediction is computed in the forward pass, a few samples at a time, and only those samples'
-activations are ever alive; backward multiplies what was kept, one tensor the size of the picture.
+to the prediction is computed in the forward pass, a few samples at a time; both pictures walk
+through VGG16 together, so that a tap is compared and let go before the next layer; and the way back
+is written out, because frozen layers need no more for it than a byte a value: where an activation
+was positive, and the sign of a difference. Backward multiplies what was kept, one tensor the size
+of the picture.
 
 The distance runs in VGG16's own precision, whatever autocast says around it: its gradient is taken
 before GradScaler could scale it, and in half precision it would be all zeros.
 """
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +20,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
-from vsr_losses.vgg import VGG16
+from vsr_losses.vgg import TAPS, VGG16
 
 
 class PerceptualLoss(nn.Module):
@@ -52,31 +57,25 @@ class PerceptualLoss(nn.Module):
         )
         return distance
 
-    def distances(self, sr_BCHW: Tensor, gt_BCHW: Tensor) -> Tensor:
-        """Return the plain distance of a chunk, a scalar, with its whole graph."""
-        dtype = self.vgg.mean.dtype
-        with torch.no_grad():
-            target = self.vgg(gt_BCHW.to(dtype))
-        taps = zip(self.vgg(sr_BCHW.to(dtype)), target, strict=True)
-        return torch.stack([F.l1_loss(ours, theirs) for ours, theirs in taps]).mean()
-
 
 class _ChunkedDistance(torch.autograd.Function):
     """A mean over samples whose gradient is made chunk by chunk on the way forward."""
 
     @staticmethod
     def forward(ctx: Any, sr: Tensor, gt: Tensor, loss: PerceptualLoss) -> Tensor:
-        differentiate = ctx.needs_input_grad[0]
-        gradient = torch.empty_like(sr) if differentiate else None
+        gradient = torch.empty_like(sr) if ctx.needs_input_grad[0] else None
         total = sr.new_zeros((), dtype=loss.vgg.mean.dtype)
-        with torch.autocast(sr.device.type, enabled=False), torch.set_grad_enabled(differentiate):
+        with torch.autocast(sr.device.type, enabled=False):
             for first in range(0, len(sr), loss.chunk):
                 part = slice(first, first + loss.chunk)
-                ours = sr[part].detach().requires_grad_(differentiate)
-                distance = loss.distances(ours, gt[part]) * (len(ours) / len(sr))
+                share = len(sr[part]) / len(sr)
+                distance, way_back = _walk(loss.vgg, sr[part], gt[part])
+                total += distance * share
                 if gradient is not None:
-                    (gradient[part],) = torch.autograd.grad(distance, ours)
-                total += distance.detach()
+                    # Bytes hold no NaN: where the distance is one, so is the gradient.
+                    gradient[part] = (
+                        _walk_back(way_back, torch.zeros_like(distance)) * share + distance * 0
+                    )
         ctx.save_for_backward(gradient)
         return total
 
@@ -85,3 +84,55 @@ class _ChunkedDistance(torch.autograd.Function):
     def backward(ctx: Any, scale: Tensor) -> tuple[Tensor, None, None]:
         (gradient,) = ctx.saved_tensors
         return gradient * scale.to(gradient.dtype), None, None
+
+
+WayBack = list[Callable[[Tensor], Tensor]]
+"""What takes a gradient back through each layer, with what that needs of the way forward."""
+
+
+def _walk(vgg: VGG16, sr_BCHW: Tensor, gt_BCHW: Tensor) -> tuple[Tensor, WayBack]:
+    """Return the distance of two batches, a scalar, and the way back to its gradient."""
+    ours, theirs = (vgg.normalise(rgb.to(vgg.mean.dtype)) for rgb in (sr_BCHW, gt_BCHW))
+    distance = ours.new_zeros(())
+    way_back: WayBack = [partial(torch.div, other=vgg.std)]
+    for index, layer in enumerate(vgg.features):
+        size = ours.shape
+        match layer:
+            case nn.Conv2d():
+                ours = layer(ours)
+                way_back.append(partial(_through_convolution, layer.weight))
+            case nn.ReLU():
+                ours = layer(ours)
+                way_back.append(partial(_through_relu, ours > 0))
+            case _:
+                ours, places = F.max_pool2d(ours, 2, return_indices=True)
+                way_back.append(partial(_through_pooling, places, size))
+        theirs = layer(theirs)
+        if index in TAPS:
+            distance += (ours - theirs).abs_().mean() / len(TAPS)
+            signs = (ours > theirs).view(torch.int8) - (ours < theirs).view(torch.int8)
+            way_back.append(partial(_from_tap, signs, 1 / (signs.numel() * len(TAPS))))
+    return distance, way_back
+
+
+def _walk_back(way_back: WayBack, gradient: Tensor) -> Tensor:
+    """Return the gradient of a walk's distance, letting go of what each layer kept."""
+    while way_back:
+        gradient = way_back.pop()(gradient)
+    return gradient
+
+
+def _through_convolution(weight: Tensor, gradient: Tensor) -> Tensor:
+    return F.conv_transpose2d(gradient, weight, padding=1)
+
+
+def _through_relu(positive: Tensor, gradient: Tensor) -> Tensor:
+    return gradient.mul_(positive)
+
+
+def _through_pooling(places: Tensor, size: torch.Size, gradient: Tensor) -> Tensor:
+    return F.max_unpool2d(gradient, places, [2, 2], output_size=size)
+
+
+def _from_tap(signs: Tensor, weight: float, gradient: Tensor) -> Tensor:
+    return torch.add(gradient, signs, alpha=weight)

@@ -63,9 +63,13 @@ class VGG16(nn.Module):
         del mode
         return super().train(mode=False)
 
+    def normalise(self, rgb_BCHW: Tensor) -> Tensor:
+        """Return RGB in [0, 1] as ImageNet's pictures were when the weights were trained."""
+        return (rgb_BCHW - self.mean) / self.std
+
     def forward(self, rgb_BCHW: Tensor) -> list[Tensor]:
         """Return the four taps of RGB in [0, 1], shallowest first."""
-        x = (rgb_BCHW - self.mean) / self.std
+        x = self.normalise(rgb_BCHW)
         taps = []
         for index, layer in enumerate(self.features):
             x = layer(x)
