@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_data import DataError, Footage, TrainingStream, resolve_workers, validation_windows
-from vsr_data.stream import _cores
+from vsr_data.workers import cores
 
 FOOTAGE = noise_footage()
 EFFECTIVE = 12
@@ -73,7 +73,7 @@ def test_the_split_of_a_step_does_not_change_its_samples(split):
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_workers_and_resuming_change_nothing(workers):
-    if workers > _cores():
+    if workers > cores():
         pytest.skip("fewer cores than workers")
     whole = samples(stream().batches(0, 4))
     resumed = samples(stream(workers=workers).batches(2, 4))
@@ -176,10 +176,10 @@ def test_what_cannot_be_cut_is_refused_before_the_first_step():
 
 
 def test_workers_are_capped_to_the_cores_and_none_compete_with_the_cpu():
-    assert resolve_workers(10_000, on_accelerator=True) == _cores()
+    assert resolve_workers(10_000, on_accelerator=True) == cores()
     assert resolve_workers(0, on_accelerator=True) == 0
     assert resolve_workers("auto", on_accelerator=False) == 0
-    assert resolve_workers("auto", on_accelerator=True) == min(4, _cores() - 1)
+    assert resolve_workers("auto", on_accelerator=True) == min(4, cores() - 1)
 
 
 def test_validation_sees_whole_frames_of_every_clip():

@@ -19,11 +19,7 @@ from typing import Any, Final, Self
 
 from vsr_data.clip import Pixels, Size
 from vsr_data.errors import DataError
-
-try:
-    import fcntl
-except ImportError:  # Windows: leftovers of killed runs stay until deleted by hand
-    fcntl = None  # type: ignore[assignment] # the module is either there or not
+from vsr_data.lock import held_lock, is_abandoned
 
 FORMAT: Final = 1
 SHORTEST_RUN: Final = 3  # frames; the smallest window there is
@@ -176,7 +172,7 @@ class FrameStore:
             raise self._unwritable(error) from error
         used = budget.used
         try:
-            with _held_lock(partial / "lock"):
+            with held_lock(partial / "lock"):
                 writer = EntryWriter(partial, budget)
                 try:
                     yield writer
@@ -215,7 +211,7 @@ class FrameStore:
         for partial in self.folder.glob("*.part"):
             with contextlib.suppress(OSError):
                 young = time.time() - partial.stat().st_mtime < GRACE_S
-                if not young and _is_abandoned(partial / "lock"):
+                if not young and is_abandoned(partial / "lock"):
                     shutil.rmtree(partial, ignore_errors=True)
 
     def _unwritable(self, error: OSError) -> DataError:
@@ -244,25 +240,3 @@ def _write_index(folder: Path, writer: EntryWriter) -> None:
         "sizes": [(folder / name).stat().st_size for name in ("gt.rgb", "lq.rgb")],
     }
     (folder / "index.json").write_text(json.dumps(index), encoding="utf-8")
-
-
-@contextlib.contextmanager
-def _held_lock(path: Path) -> Iterator[None]:
-    """Hold a lock that the system lets go of when this process dies."""
-    with path.open("w") as file:
-        if fcntl is not None:
-            fcntl.flock(file, fcntl.LOCK_EX)
-        yield
-
-
-def _is_abandoned(lock: Path) -> bool:
-    if fcntl is None:
-        return False
-    if not lock.exists():
-        return True
-    with lock.open("r") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            return False
-    return True

@@ -7,11 +7,8 @@ Workers send arrays through their pipe, not tensors through shared memory: a sma
 fill up, and a run interrupted while it receives a batch leaves no worker to complain about it.
 """
 
-import os
-import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 import torch
@@ -21,30 +18,13 @@ from torch.utils.data import DataLoader, Dataset
 from vsr_data.clip import Clip, Footage, Pixels
 from vsr_data.errors import DataError
 from vsr_data.sampling import choose_cut, choose_window, cut_sample, sample_generator, spread
+from vsr_data.workers import end_workers, interrupts_held, start_worker
 
-MOST_WORKERS: Final = 4  # what `auto` starts at most; cutting crops is cheap
 PREFETCH: Final = 2  # micro-batches a worker keeps ready
 
 Key = tuple[int, int]  # step, index
 Sample = tuple[Tensor, Tensor]
 Arrays = tuple[Pixels, Pixels]
-
-
-def resolve_workers(setting: int | Literal["auto"], *, on_accelerator: bool) -> int:
-    """Processes to start for `data.workers`.
-
-    Args:
-        setting: a number, capped to the cores this process may use, or `auto`.
-        on_accelerator: whether the network runs elsewhere than on these cores.
-
-    Returns:
-        For `auto`, none where the network needs the cores itself, else one core fewer than there
-        are and at most 4.
-    """
-    cores = _cores()
-    if setting != "auto":
-        return max(0, min(setting, cores))
-    return max(0, min(MOST_WORKERS, cores - 1)) if on_accelerator else 0
 
 
 def validation_windows(
@@ -147,17 +127,17 @@ class TrainingStream:
             batch_sampler=self._keys(start_step, stop_step),
             num_workers=self._workers,
             collate_fn=_stack,
-            worker_init_fn=_start_worker,
+            worker_init_fn=start_worker,
             prefetch_factor=PREFETCH if self._workers else None,
             generator=torch.Generator(),  # else iterating would draw from the global one
         )
-        with _interrupts_held():  # workers inherit this, so that Ctrl-C reaches the parent alone
+        with interrupts_held():  # workers inherit this, so that Ctrl-C reaches the parent alone
             iterator = iter(loader)
         try:
             while (batch := self._next(iterator)) is not None:
                 yield batch
         finally:
-            _end_workers(iterator)
+            end_workers(iterator)
 
     def _next(self, iterator: Iterator[Arrays | DataError]) -> Sample | None:
         try:
@@ -240,34 +220,3 @@ def _stack(samples: list[Arrays | DataError]) -> Arrays | DataError:
         lq_TCHW.append(sample[0])
         gt_CHW.append(sample[1])
     return np.stack(lq_TCHW), np.stack(gt_CHW)
-
-
-def _end_workers(iterator: Iterator[Arrays | DataError]) -> None:
-    """End the processes now; left to garbage collection, they live as long as a traceback does."""
-    end = getattr(iterator, "_shutdown_workers", None)  # torch has no public name for it
-    if end is not None:
-        end()
-
-
-def _start_worker(_: int) -> None:
-    torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Put off SIGINT while processes start; a child starts with it held and keeps it so."""
-    if not hasattr(signal, "pthread_sigmask"):
-        yield
-        return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-
-
-def _cores() -> int:
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
