@@ -9,16 +9,17 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pydantic import ValidationError
 
 from vsr_settings.errors import ABSENT, Problem, SettingsError
 from vsr_settings.fields import Fact, facts, section_types
+from vsr_settings.layers import assembled
 from vsr_settings.resolution import FROM_PRESET, resolve
 from vsr_settings.rules import Finding, broken_rules, cautions
 from vsr_settings.schema import Settings
 from vsr_settings.sources import (
+    LAYERS,
     PREFIX,
     Entry,
     Gathered,
@@ -118,9 +119,12 @@ def read(
 
 def _reading(gathered: Gathered, world_size: int | None, *, files: bool = True) -> Reading:
     """Check what was gathered, entry by entry and then together, and resolve it."""
-    winners = _checked(gathered)
+    entries = _checked(gathered)
+    # the highest layer comes last, and stays
+    lowest_first = sorted(entries, key=lambda entry: -LAYERS.index(entry.layer))
+    winners = {entry.path: entry for entry in lowest_first}
     _check_world_size(gathered, winners, world_size)
-    written = _assembled(winners)
+    written = assembled(entries)
     concrete = _with_world_size(written, world_size or 1)
     sources = {path: winners[path].source if path in winners else DEFAULT for path in facts()}
     if gathered.readable:
@@ -129,7 +133,7 @@ def _reading(gathered: Gathered, world_size: int | None, *, files: bool = True) 
     if gathered.problems:
         raise SettingsError(sorted(gathered.problems, key=_place))
     settings = resolve(concrete)
-    _name_resolved(sources, written, settings, by_torchrun=world_size is not None)
+    _name_resolved(sources, written, by_torchrun=world_size is not None)
     return Reading(settings, sources, list(cautions(settings)))
 
 
@@ -146,17 +150,17 @@ def _place(problem: Problem) -> tuple[int, int]:
     return 0, int(line) if line.isdecimal() else 0
 
 
-def _checked(gathered: Gathered) -> dict[str, Entry]:
-    """The entry that wins for each setting; what no field allows becomes a problem."""
-    winners: dict[str, Entry] = {}
+def _checked(gathered: Gathered) -> list[Entry]:
+    """The entries whose fields allow them; every other becomes a problem."""
+    allowed: list[Entry] = []
     for entry in gathered.entries:
         fact = facts()[entry.path]
         if _fits(fact, entry.value):
-            winners[entry.path] = entry
+            allowed.append(entry)
         else:
             rule, remedy = f"must be {fact.allowed}", _remedy(fact, entry.value)
             gathered.refuse(entry.source, entry.path, entry.value, rule, remedy)
-    return winners
+    return allowed
 
 
 def _fits(fact: Fact, value: object) -> bool:
@@ -220,14 +224,6 @@ def _check_world_size(
     )
 
 
-def _assembled(winners: Mapping[str, Entry]) -> Settings:
-    sections: dict[str, dict[str, Any]] = {}
-    for entry in winners.values():
-        section, _, name = entry.path.partition(".")
-        sections.setdefault(section, {})[name] = entry.value
-    return Settings.model_validate(sections)
-
-
 def _with_world_size(settings: Settings, world_size: int) -> Settings:
     if settings.train.world_size != "auto":
         return settings
@@ -242,13 +238,12 @@ def _problem(finding: Finding, sources: Mapping[str, str]) -> Problem:
     return Problem(sources[path], path, ABSENT, finding.rule, finding.remedy)
 
 
-def _name_resolved(
-    sources: dict[str, str], written: Settings, settings: Settings, *, by_torchrun: bool
-) -> None:
-    """Say in `sources` where values that were left open came from."""
+def _name_resolved(sources: dict[str, str], written: Settings, *, by_torchrun: bool) -> None:
+    """Say in `sources` where values came from that nobody wrote, or that were left open."""
     for name in FROM_PRESET:
-        if getattr(written.hardware, name) is None:
-            sources[f"hardware.{name}"] = f"preset {settings.hardware.preset}"
+        path = f"hardware.{name}"
+        if sources[path] == DEFAULT:
+            sources[path] = f"preset {written.hardware.preset}"
     for path in ("train.warmup_steps", "train.world_size", "model.recompute"):
         section, _, name = path.partition(".")
         if getattr(getattr(written, section), name) == "auto":

@@ -52,6 +52,13 @@ def card(hardware: Hardware) -> HardwarePreset:
     return replace(preset, **{name: value for name, value in given.items() if value is not None})
 
 
+def preset_values(hardware: Hardware) -> dict[str, Any]:
+    """What `FROM_PRESET` fields of the card come to, less those that no preset knows."""
+    planned = card(hardware)
+    values = {name: getattr(planned, name) for name in FROM_PRESET}
+    return {name: value for name, value in values.items() if value is not None}
+
+
 def precision(settings: Settings) -> Precision:
     """The precision of convolutions on the card that is planned for."""
     if not settings.train.use_amp:
@@ -76,8 +83,7 @@ def automatic_warmup(max_steps: int) -> int:
 
 
 def _resolve_hardware(hardware: Hardware) -> Hardware:
-    planned = card(hardware)
-    return hardware.model_copy(update={name: getattr(planned, name) for name in FROM_PRESET})
+    return hardware.model_copy(update=preset_values(hardware))
 
 
 def _resolve_train(train: Train, world_size: int) -> Train:

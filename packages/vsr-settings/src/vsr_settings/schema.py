@@ -184,6 +184,9 @@ class Data(Section):
     val_border: Annotated[int, Field(ge=0, le=256)] = 6
     """Pixels cut from each side of a picture before it is measured."""
 
+    val_patch: Annotated[int, Field(ge=16, le=4096)] = 256
+    """Largest low-resolution side that is validated; a larger frame is cut to its centre."""
+
     cache_dir: Text = "~/.cache/vsr"
     """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs."""
 

@@ -9,7 +9,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal, get_args
 
 from vsr_settings.errors import ABSENT, Problem
 from vsr_settings.fields import facts, section_types
@@ -19,6 +19,9 @@ from vsr_settings.spelling import meant, meant_variable, nearest
 PREFIX: Final = "VSR_"
 _MOST_BYTES: Final = 1 << 20
 _LONGEST_OPTION: Final = 120
+Layer = Literal["option", "environment", "file"]
+LAYERS: Final[tuple[Layer, ...]] = get_args(Layer)
+"""Where values may be written, what wins first; below them are the preset and the default."""
 _TOML_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 
 
@@ -26,6 +29,7 @@ _TOML_POSITION = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)
 class Entry:
     """One value that a source gives a setting."""
 
+    layer: Layer
     path: str
     value: object
     source: str
@@ -33,7 +37,7 @@ class Entry:
 
 @dataclass
 class Gathered:
-    """What was read so far, lowest precedence first, and what could not be."""
+    """What was read so far, and what could not be."""
 
     entries: list[Entry] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
@@ -122,7 +126,7 @@ def gather_toml(text: str, label: str, gathered: Gathered) -> None:
             )
         else:
             for name, value in table.items():
-                _add(gathered, Entry(f"{section}.{name}", value, place.of(section, name)))
+                _add(gathered, Entry("file", f"{section}.{name}", value, place.of(section, name)))
 
 
 def gather_environment(environ: Mapping[str, str], gathered: Gathered) -> None:
@@ -150,7 +154,7 @@ def gather_environment(environ: Mapping[str, str], gathered: Gathered) -> None:
                 name, fact.path, text, f"must be {fact.allowed}", "unset it, or give it a value"
             )
         else:
-            gathered.entries.append(Entry(fact.path, fact.parse(text), name))
+            gathered.entries.append(Entry("environment", fact.path, fact.parse(text), name))
         named.setdefault(variable, name)
 
 
@@ -173,7 +177,7 @@ def gather_overrides(overrides: Iterable[str], gathered: Gathered) -> None:
         elif path in given:
             gathered.refuse(source, path, text, f"is also set by '{given[path]}'", "keep one")
         else:
-            gathered.entries.append(Entry(path, fact.parse(text), source))
+            gathered.entries.append(Entry("option", path, fact.parse(text), source))
         given.setdefault(path, source)
 
 
