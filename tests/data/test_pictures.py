@@ -1,7 +1,7 @@
 """Ready-made pairs of pictures: read as they are, checked before they are used."""
 
-import os
 import zlib
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -165,4 +165,4 @@ def test_real_broken_pictures_are_named(tmp_path, name):
     broken = (SHARED / "broken" / f"synth_{name}.png").read_bytes()
     (tmp_path / "Patches/GT/bad.png").write_bytes(broken)
     footage = open_training(data(tmp_path, tmp_path), MODEL)
-    assert [os.path.basename(item.path) for item in footage.rejected] == ["bad.png"]  # noqa: PTH119
+    assert [Path(item.path).name for item in footage.rejected] == ["bad.png"]

@@ -129,14 +129,27 @@ def test_bad_files_are_named_and_good_ones_used(tmp_path):
     assert [clip.name for clip in footage.clips] == ["good"]
     assert reasons(footage) == {
         "cut.mkv": "it has 2 frames; a window needs 5",
-        "empty.mp4": "not a readable video: invalid data found when processing input",
+        "empty.mp4": "it is empty",
         "short.mkv": "it has 4 frames; a window needs 5",
         "small.mkv": "low-resolution frames are 20×9; data.patch = 12 needs 12×12; lower "
         "data.patch to at most 9",
         "sound.mp4": "it has no video stream",
         "text.mp4": "not a readable video: invalid data found when processing input",
-        "tiny.mkv": "it has 0 frames; a window needs 5; frames of 8×8 are too small to use",
+        "tiny.mkv": "low-resolution frames are 2×2; data.patch = 12 needs 12×12",
     }
+
+
+def test_frames_too_small_for_any_patch_are_not_kept(tmp_path):
+    path = noise_video(tmp_path / "tiny.mkv", 6, height=8, width=8)
+    with pytest.raises(DataError, match="has 0 frames; .*; frames of 8×8 are too small to use"):
+        open_validation(data(tmp_path, path), MODEL)
+
+
+def test_videos_too_small_for_a_patch_are_not_decoded(tmp_path):
+    path = noise_video(tmp_path / "small.mkv", 6)
+    with pytest.raises(DataError, match="lower data.patch to at most 16"):
+        open_training(data(tmp_path, path, patch=17), MODEL)
+    assert not (tmp_path / "cache").exists()
 
 
 def test_validation_uses_frames_smaller_than_a_patch(tmp_path):

@@ -1,13 +1,14 @@
 """What a source is asked for: the settings of either side of a run, side by side."""
 
 from dataclasses import dataclass
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from vsr_data.clip import Size
 from vsr_data.degradation import Degradation
 from vsr_settings import Data, Model
 
 Role = Literal["train", "val"]
+SMALLEST_PATCH: Final = 8  # low-resolution pixels; what `data.patch` is at least
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,9 @@ class Request:
         if self.patch is None or min(lq_size) >= self.patch:
             return None
         height, width = lq_size
+        small = min(lq_size)
+        remedy = f"; lower data.patch to at most {small}" if small >= SMALLEST_PATCH else ""
         return (
             f"low-resolution frames are {width}×{height}; data.patch = {self.patch} needs "
-            f"{self.patch}×{self.patch}; lower data.patch to at most {min(lq_size)}"
+            f"{self.patch}×{self.patch}{remedy}"
         )

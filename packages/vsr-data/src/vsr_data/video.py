@@ -21,10 +21,10 @@ from av.video.stream import VideoStream
 from vsr_data.colour import rgb_from_frame
 from vsr_data.degradation import Degradation, degrade
 from vsr_data.errors import UnusableFileError
+from vsr_data.request import SMALLEST_PATCH
 from vsr_data.store import EntryWriter
 
 MAX_PIXELS: Final = 7680 * 4352  # 8K, in whole macroblocks
-MIN_SIDE: Final = 8  # low-resolution pixels: the smallest patch
 IDLE_S: Final = 60.0
 OPEN_S: Final = 30.0
 WITHOUT_TIMESTAMPS: Final = frozenset({"avi"})  # libav fills in decoding order, not frame times
@@ -106,7 +106,7 @@ def decode_into(
     """
     census = writer.census
     for number, frame in _undamaged_frames(path, frames, writer):
-        if min(frame.height, frame.width) // scale < MIN_SIDE:
+        if min(frame.height, frame.width) // scale < SMALLEST_PATCH:
             writer.end_run()
             _note(census.notes, f"frames of {frame.width}×{frame.height} are too small to use")
             continue

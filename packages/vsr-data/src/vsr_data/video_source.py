@@ -71,7 +71,7 @@ def open_videos(
             if entry is not None:
                 entries[path] = entry
                 continue
-            headers[path] = read_header(path)
+            headers[path] = _fitting_header(path, request)
         except UnusableFileError as error:
             rejected[path] = str(error)
     budget = Budget(int(request.cache_gib * GIB), _held(store, *elsewhere, set(keys.values())))
@@ -96,6 +96,16 @@ def open_videos(
     )
 
 
+def _fitting_header(path: Path, request: Request) -> Header:
+    """A video's header; refuses one too small for a patch before it is decoded in vain."""
+    header = read_header(path)
+    lq_size = header.height // request.scale, header.width // request.scale
+    misfit = request.misfit(lq_size) if min(lq_size) > 0 else None
+    if misfit is not None:
+        raise UnusableFileError(misfit)
+    return header
+
+
 def _key(path: Path, request: Request) -> str:
     try:
         stat = path.stat()
@@ -103,6 +113,8 @@ def _key(path: Path, request: Request) -> str:
         raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
     if not S_ISREG(stat.st_mode):
         raise UnusableFileError("it is not a regular file")
+    if not stat.st_size:
+        raise UnusableFileError("it is empty")
     frames = FrameRange.parse(request.frames)
     return entry_key(
         kind="video",
