@@ -1,14 +1,11 @@
 """What validation measures: PSNR, SSIM and luma, as the field reports them.
 
-PSNR and SSIM are torchmetrics', so that figures compare with other people's.
+PSNR and SSIM are torchmetrics', so that figures compare with other people's. It is imported where it
+is called: it takes seconds, and a run that is only checked or refused needs none of it.
 """
 
 import torch
 from torch import Tensor
-from torchmetrics.functional.image import (
-    peak_signal_noise_ratio,
-    structural_similarity_index_measure,
-)
 
 PSNR_CEILING = 100.0
 """dB reported for pictures equal to within rounding: an infinite value would spoil a mean."""
@@ -25,6 +22,8 @@ def psnr(sr_BCHW: Tensor, gt_BCHW: Tensor, data_range: float = 1.0) -> Tensor:
         gt_BCHW: the same shape.
         data_range: difference of the largest and the smallest possible value.
     """
+    from torchmetrics.functional.image import peak_signal_noise_ratio  # noqa: PLC0415 - see above
+
     each = [
         peak_signal_noise_ratio(sr, gt, data_range=data_range)
         for sr, gt in zip(sr_BCHW, gt_BCHW, strict=True)
@@ -46,6 +45,10 @@ def ssim(sr_BCHW: Tensor, gt_BCHW: Tensor, data_range: float = 1.0) -> Tensor:
             f"pictures are {tuple(sr_BCHW.shape[-2:])} pixels; SSIM needs at least {SSIM_WINDOW} "
             "a side"
         )
+    from torchmetrics.functional.image import (  # noqa: PLC0415 - see above
+        structural_similarity_index_measure,
+    )
+
     _, each = structural_similarity_index_measure(
         sr_BCHW, gt_BCHW, data_range=data_range, return_full_image=True
     )

@@ -135,4 +135,4 @@ def _through_pooling(places: Tensor, size: torch.Size, gradient: Tensor) -> Tens
 
 
 def _from_tap(signs: Tensor, weight: float, gradient: Tensor) -> Tensor:
-    return torch.add(gradient, signs, alpha=weight)
+    return signs.to(gradient.dtype).mul_(weight).add_(gradient)
