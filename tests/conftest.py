@@ -12,6 +12,8 @@ settings.register_profile(
 settings.register_profile("ci", parent=settings.get_profile("house"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "house")
 
+torch.set_num_threads(1)  # pytest-xdist's workers share the cores; small tensors gain from one
+
 
 @pytest.fixture(autouse=True)
 def _same_random_numbers():

@@ -1,7 +1,7 @@
 """What validation measures: PSNR, SSIM and luma, as the field reports them.
 
-PSNR and SSIM are torchmetrics', so that figures compare with other people's. It is imported where it
-is called: it takes seconds, and a run that is only checked or refused needs none of it.
+PSNR and SSIM are torchmetrics', so that figures compare with other people's. It is imported where
+it is called: that takes seconds, and a run that is only checked or refused needs none of it.
 """
 
 import torch

@@ -113,9 +113,9 @@ class Report:
         for comparison in validation.comparisons:
             name = f"{comparison.name}-step-{step:09d}.png"
             write_comparison(comparison, self._folder.pictures / name)
+        gains = f"{mean['gain_bicubic_db']:+.2f} over bicubic, {mean['gain_db']:+.2f} over bilinear"
         self.say(
-            f"step {step} · PSNR {mean['psnr']:.2f} dB ({mean['gain_bicubic_db']:+.2f} over bicubic, "
-            f"{mean['gain_db']:+.2f} over bilinear) · Y {mean['psnr_y']:.2f} dB"
+            f"step {step} · PSNR {mean['psnr']:.2f} dB, {gains} · Y {mean['psnr_y']:.2f} dB"
             f" · SSIM {mean['ssim']:.4f} · neighbours {mean['temporal_db']:+.3f} dB"
         )
 

@@ -1,0 +1,209 @@
+"""The command: what a run leaves behind, and one clear message for every mistake."""
+
+import json
+import math
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vsr_model import load_weights
+from vsr_settings import load
+from vsr_train.folder import RunFolder
+
+
+def rows_of(settings):
+    text = RunFolder.of(settings).metrics.read_text()
+    return [json.loads(line) for line in text.splitlines()]
+
+
+TERMS = {"l1", "ms", "grad", "perceptual", "total"}
+
+
+def test_a_run_leaves_weights_log_pictures_and_its_settings(command, settings_of):
+    code, out, _ = command()
+    assert code == 0
+    folder = RunFolder.of(settings_of())
+    assert load_weights(folder.best).settings.n_feats == 4
+    assert load(folder.settings, environ={"VSR_TRAIN__MAX_STEPS": "3"}) != settings_of()
+    assert load(folder.settings, environ={}) == settings_of()
+    assert len(list(folder.pictures.glob("*.png"))) == 4  # two clips, two validations
+    assert list(folder.tensorboard.iterdir())
+    last = out.strip().splitlines()[-1]
+    assert "PSNR" in last
+    assert "over bicubic" in last
+    assert str(folder.best) in last
+
+
+def test_the_log_has_a_row_per_log_and_per_validation(command, settings_of):
+    assert command()[0] == 0
+    rows = rows_of(settings_of())
+    train = [row for row in rows if row["kind"] == "train"]
+    assert [row["step"] for row in train] == [2, 4, 6, 8]
+    for row in train:
+        assert row.keys() == {
+            "kind", "step", "loss", "lr", "grad_norm", "samples_per_s", "skipped",
+        }  # fmt: skip
+        assert row["loss"].keys() == TERMS
+        assert math.isclose(row["loss"]["total"], row["loss"]["l1"], rel_tol=1e-6)
+        assert row["samples_per_s"] > 0
+    validations = [row for row in rows if row["kind"] == "validation"]
+    assert [row["step"] for row in validations] == [4, 8]
+    for row in validations:
+        assert row["sources"].keys() == {"val-0", "val-1"}
+        for scores in (row, *row["sources"].values()):
+            assert math.isclose(scores["gain_db"], scores["psnr"] - scores["psnr_bilinear"])
+            gain = scores["psnr"] - scores["psnr_bicubic"]
+            assert math.isclose(scores["gain_bicubic_db"], gain)
+            assert {"psnr_y", "ssim", "ssim_bicubic", "temporal_db"} <= scores.keys()
+        mean = np.mean([scores["psnr"] for scores in row["sources"].values()])
+        assert math.isclose(row["psnr"], mean)
+
+
+def test_a_run_learns(command, settings_of):
+    """The network beats the base it starts from, on pictures it was never shown."""
+    changed = {"train__max_steps": 120, "train__val_every": 120, "train__save_every": 120}
+    assert command(**changed, model__n_feats=8, train__max_lr=1e-2)[0] == 0
+    rows = rows_of(settings_of())
+    assert rows[-1]["gain_db"] > 0.5
+    losses = [row["loss"]["total"] for row in rows if row["kind"] == "train"]
+    assert np.mean(losses[-5:]) < 0.9 * np.mean(losses[:5])
+
+
+def test_a_comparison_shows_three_panels_of_the_same_size(command, settings_of):
+    assert command(train__max_steps=1)[0] == 0
+    (path, _) = sorted(RunFolder.of(settings_of()).pictures.iterdir())
+    sheet = np.asarray(Image.open(path))
+    assert sheet.shape == (48 + 16, 3 * 48, 3)
+    gt = np.asarray(Image.open(path)).astype(int)[:48, 96:]
+    assert np.abs(sheet[:48, 48:96].astype(int) - gt).mean() < 60
+
+
+def test_the_check_builds_everything_and_writes_nothing(command, settings_of):
+    code, out, _ = command("--check")
+    assert code == 0
+    assert "network     4×2" in out
+    assert not RunFolder.of(settings_of()).path.exists()
+
+
+def test_a_run_is_never_overwritten_unasked(command, settings_of):
+    assert command(train__max_steps=1)[0] == 0
+    before = RunFolder.of(settings_of()).metrics.read_text()
+    code, _, err = command(train__max_steps=2)
+    assert code == 2
+    for way_out in ("--resume auto", "run.name", "--overwrite"):
+        assert way_out in err
+    assert RunFolder.of(settings_of()).metrics.read_text() == before
+    assert command("--overwrite", train__max_steps=2)[0] == 0
+    assert RunFolder.of(settings_of()).metrics.read_text() != before
+
+
+def test_overwriting_deletes_only_what_a_run_writes(command, settings_of):
+    folder = RunFolder.of(settings_of())
+    folder.path.mkdir(parents=True)
+    (folder.path / "notes.txt").write_text("mine")
+    assert command(train__max_steps=1)[0] == 0
+    assert command("--overwrite", train__max_steps=1)[0] == 0
+    assert (folder.path / "notes.txt").read_text() == "mine"
+
+
+def test_a_settings_mistake_is_exit_2(command):
+    code, _, err = command("--set", "train.batch_sise=2")
+    assert code == 2
+    assert "batch_size" in err
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [({}, "no"), ({"readme.txt": b"hello", "notes.md": b"# notes"}, "no"), (None, "no")],
+    ids=["empty folder", "folder of text files", "missing"],
+)
+def test_footage_that_cannot_be_used_is_exit_3(command, tmp_path, content, expected):
+    source = tmp_path / "clips"
+    if content is not None:
+        source.mkdir()
+        for name, data in content.items():
+            (source / name).write_bytes(data)
+    code, _, err = command(data__train=source)
+    assert code == 3
+    assert str(source) in err
+
+
+def test_a_picture_that_vanishes_while_training_is_exit_3_with_the_run_saved(
+    command, settings_of, pairs, tmp_path
+):
+    import shutil
+
+    from vsr_train.checkpoint import latest_checkpoint
+
+    copy = tmp_path / "copy"
+    shutil.copytree(pairs, copy)
+
+    def vanish(folder):
+        for path in (copy / "Patches" / "GT").iterdir():
+            path.write_bytes(b"")
+
+    from vsr_train.step import Stepper
+
+    step = Stepper.step
+    made = []
+
+    def step_then_vanish(self, *arguments):
+        result = step(self, *arguments)
+        made.append(1)
+        if len(made) == 3:
+            vanish(copy)
+        return result
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Stepper, "step", step_then_vanish)
+        code, _, err = command(data__train=copy, train__max_steps=40, train__save_every=1000)
+    assert code == 3
+    assert ".png" in err
+    saved = latest_checkpoint(RunFolder.of(settings_of()).checkpoints)
+    assert int(saved.stem.removeprefix("step-")) >= 3
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_a_device_that_is_not_there_is_exit_4(command):
+    code, _, err = command(run__device="cuda", hardware__preset="t4", data__workers=0)
+    assert code == 4
+    assert "run.device" in err
+
+
+def test_running_out_of_memory_is_exit_4_with_a_way_out(command, monkeypatch):
+    from vsr_train.step import Stepper
+
+    def exhaust(self, *arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+
+    monkeypatch.setattr(Stepper, "step", exhaust)
+    code, _, err = command()
+    assert code == 4
+    assert "model.recompute" in err
+
+
+def test_a_run_that_diverges_is_exit_5_and_its_last_checkpoint_is_finite(command, settings_of):
+    """An absurd learning rate; what was saved before is still good."""
+    code, _, err = command(
+        train__max_lr=1, train__max_steps=400, train__grad_clip=0, train__warmup_steps=0,
+        train__save_every=1, model__n_blocks=24, model__n_feats=16,
+    )  # fmt: skip
+    if code == 0:
+        pytest.fail("the run was expected to diverge")
+    assert code == 5
+    assert "train.max_lr" in err
+
+
+def test_missing_perceptual_weights_are_exit_2_with_the_way_without(command, tmp_path, monkeypatch):
+    monkeypatch.setenv("TORCH_HOME", str(tmp_path))
+    monkeypatch.setattr(torch.hub, "download_url_to_file", _unreachable)
+    code, _, err = command(loss__perceptual_weight=0.1)
+    assert code == 2
+    assert "vgg16-397923af.pth" in err
+    assert "loss.perceptual_weight = 0" in err
+
+
+def _unreachable(*_, **__):
+    raise OSError("network is unreachable")

@@ -1,0 +1,226 @@
+"""A run loses nothing: stopped, killed or damaged, it goes on as if it never had been."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+import torch
+
+from vsr_model import Network, load_weights, save_weights
+from vsr_settings import Model
+from vsr_train import RunError
+from vsr_train.checkpoint import latest_checkpoint, read_state
+from vsr_train.folder import RunFolder
+
+
+def rows_of(folder):
+    """The log without what no two runs share: the pace."""
+    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    return [{k: v for k, v in row.items() if k != "samples_per_s"} for row in rows]
+
+
+def final_state(folder, settings):
+    return read_state(latest_checkpoint(folder.checkpoints), settings)
+
+
+def assert_equal_states(one, other):
+    """Bit for bit, through every nested container."""
+    assert type(one) is type(other)
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_equal_states(one[key], other[key])
+    elif isinstance(one, list):
+        for a, b in zip(one, other, strict=True):
+            assert_equal_states(a, b)
+    else:
+        assert one == other
+
+
+@pytest.fixture
+def never_stopped(command, settings_of, options):
+    """(state, log) of the tiny run, made in one go."""
+    assert command(run__name="whole")[0] == 0
+    folder = RunFolder.of(settings_of(run__name="whole"))
+    return final_state(folder, settings_of()), rows_of(folder)
+
+
+def without_names(state):
+    return {key: value for key, value in state.items() if key != "settings"}
+
+
+def test_a_run_stopped_and_resumed_equals_one_never_stopped(command, settings_of, never_stopped):
+    assert command()[0] == 0
+    folder = RunFolder.of(settings_of())
+    newest = latest_checkpoint(folder.checkpoints)
+    newest.unlink()  # as if killed after step 4, with steps 5 to 8 logged
+    assert latest_checkpoint(folder.checkpoints).name == "step-000000004.pt"
+    code, out, _ = command("--resume", "auto")
+    assert code == 0
+    assert "at step 4" in out
+    state, rows = never_stopped
+    assert_equal_states(without_names(final_state(folder, settings_of())), without_names(state))
+    assert rows_of(folder) == rows
+
+
+@pytest.mark.parametrize("amp_dtype", ["fp16", "bf16"])
+def test_resuming_is_exact_under_amp_too(command, settings_of, amp_dtype):
+    amp = {"train__use_amp": "true", "train__amp_dtype": amp_dtype}
+    assert command(run__name="whole", **amp)[0] == 0
+    assert command(**amp)[0] == 0
+    folder = RunFolder.of(settings_of())
+    latest_checkpoint(folder.checkpoints).unlink()
+    assert command("--resume", "auto", **amp)[0] == 0
+    states = [
+        without_names(final_state(RunFolder.of(settings_of(run__name=name)), settings_of()))
+        for name in ("whole", "tiny")
+    ]
+    assert_equal_states(*states)
+
+
+def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
+    command, settings_of, never_stopped
+):
+    assert command()[0] == 0
+    folder = RunFolder.of(settings_of())
+    newest = latest_checkpoint(folder.checkpoints)
+    damaged = bytearray(newest.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    newest.write_bytes(damaged)
+    code, _, err = command("--resume", str(newest))
+    assert code == 2
+    assert "is damaged" in err
+    assert command("--resume", "auto")[0] == 0
+    state, rows = never_stopped
+    assert_equal_states(without_names(final_state(folder, settings_of())), without_names(state))
+    assert rows_of(folder) == rows
+
+
+@pytest.mark.slow
+def test_a_run_killed_at_any_moment_resumes_to_the_same_end(options, settings_of, never_stopped):
+    """SIGKILL at several moments of a real process, until one run gets through."""
+    state, rows = never_stopped
+    arguments = [sys.executable, "-m", "vsr_train", "--resume", "auto"]
+    one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as here: sums in another order differ
+    for name, value in options.items():
+        arguments += ["--set", f"{name}={value}"]
+    folder = RunFolder.of(settings_of())
+    for wanted in (2, 4):
+        process = subprocess.Popen(
+            arguments, env=one_thread, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+        while process.poll() is None and len(_lines(folder)) < wanted:
+            time.sleep(0.005)
+        process.kill()
+        assert "Traceback" not in process.communicate()[1].decode()
+    subprocess.run(arguments, env=one_thread, check=True, stdout=subprocess.DEVNULL)
+    assert_equal_states(without_names(final_state(folder, settings_of())), without_names(state))
+    assert rows_of(folder) == rows
+
+
+def _lines(folder):
+    return folder.metrics.read_text().splitlines() if folder.metrics.exists() else []
+
+
+def test_a_stop_signal_ends_the_step_saves_and_returns_zero(command, settings_of, monkeypatch):
+    from vsr_train.step import Stepper
+
+    step, made = Stepper.step, []
+
+    def step_and_signal(self, *arguments):
+        made.append(1)
+        if len(made) == 3:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return step(self, *arguments)
+
+    monkeypatch.setattr(Stepper, "step", step_and_signal)
+    code, out, _ = command()
+    assert code == 0
+    assert "stopped at step 3 of 8; go on with --resume auto" in out
+    assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints).name == "step-000000003.pt"
+
+
+def test_only_the_latest_checkpoints_are_kept_each_with_its_digest(command, settings_of):
+    assert command(train__save_every=1, train__keep_checkpoints=2)[0] == 0
+    names = sorted(path.name for path in RunFolder.of(settings_of()).checkpoints.iterdir())
+    assert names == [
+        f"step-00000000{step}.pt{suffix}" for step in (7, 8) for suffix in ("", ".sha256")
+    ]
+
+
+def test_a_checkpoint_is_read_by_plain_torch_without_trust(command, settings_of):
+    assert command()[0] == 0
+    path = latest_checkpoint(RunFolder.of(settings_of()).checkpoints)
+    stored = torch.load(path, weights_only=True)
+    assert stored["step"] == 8
+    loaded = load_weights(path)
+    for name, tensor in loaded.state_dict().items():
+        assert torch.equal(tensor, stored["model_state_dict"][name])
+
+
+def test_a_full_disk_leaves_the_checkpoint_before_whole(command, settings_of, monkeypatch):
+    from vsr_train import checkpoint
+
+    save, made = torch.save, []
+
+    def fill_up(stored, file):
+        made.append(1)
+        if len(made) == 2:
+            file.write(b"half of it")
+            raise OSError(28, "No space left on device")
+        save(stored, file)
+
+    monkeypatch.setattr(checkpoint.torch, "save", fill_up)
+    code, _, err = command()
+    assert code == 2
+    assert "No space left" in err
+    assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints).name == "step-000000004.pt"
+
+
+@pytest.mark.parametrize("form", ["old.pth", "weights.safetensors"])
+def test_training_starts_from_weights_people_already_have(command, tmp_path, form):
+    network = Network(Model(n_feats=4, n_blocks=2, scale=2))
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    if form.endswith("pth"):
+        torch.save({"step": 999, "model_state_dict": network.state_dict()}, tmp_path / form)
+    else:
+        save_weights(network, tmp_path / form)
+    code, out, _ = command(
+        "--resume", str(tmp_path / form), train__max_steps=1, train__max_lr=1e-9, train__min_lr=0
+    )
+    assert code == 0
+    assert "optimiser and schedule start at step 0" in out
+    best = load_weights(tmp_path / "runs" / "tiny" / "best.safetensors")
+    for name, tensor in best.state_dict().items():
+        torch.testing.assert_close(tensor, network.state_dict()[name], atol=1e-6, rtol=0)
+
+
+def test_weights_of_another_network_are_refused(command, settings_of, tmp_path):
+    save_weights(Network(Model(n_feats=5, n_blocks=2, scale=2)), tmp_path / "w.safetensors")
+    code, _, err = command("--resume", str(tmp_path / "w.safetensors"))
+    assert code == 2
+    assert "5 features" in err
+    assert command()[0] == 0
+    path = latest_checkpoint(RunFolder.of(settings_of()).checkpoints)
+    with pytest.raises(RunError, match="another network"):
+        read_state(path, settings_of(model__n_blocks=4))
+
+
+def test_resuming_where_nothing_was_saved_starts_at_the_beginning_and_says_so(command):
+    code, out, _ = command("--resume", "auto")
+    assert code == 0
+    assert "starting at step 0" in out
+
+
+def test_a_finished_run_has_nothing_left_to_do(command):
+    assert command()[0] == 0
+    code, out, _ = command("--resume", "auto")
+    assert code == 0
+    assert "at step 8 of 8 already" in out

@@ -1,0 +1,33 @@
+"""Laws of the learning rate."""
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsr_settings import Train
+from vsr_train.schedule import learning_rate
+
+
+@given(
+    max_steps=st.integers(2, 2000),
+    warmup=st.integers(0, 1999),
+    top=st.floats(1e-6, 1),
+    share=st.floats(0, 1),
+)
+def test_it_rises_to_the_maximum_then_falls_to_the_minimum(max_steps, warmup, top, share):
+    warmup = min(warmup, max_steps - 1)
+    train = Train(max_steps=max_steps, warmup_steps=warmup, max_lr=top, min_lr=share * top)
+    rates = [learning_rate(update, train) for update in range(max_steps)]
+    assert rates[:warmup] == sorted(rates[:warmup])
+    assert rates[warmup:] == sorted(rates[warmup:], reverse=True)
+    assert math.isclose(rates[warmup], top)
+    assert all(0 < rate <= top * (1 + 1e-12) or share == 0 for rate in rates)
+    if max_steps - 1 > warmup:
+        assert math.isclose(rates[-1], share * top, abs_tol=1e-12)
+
+
+def test_unresolved_settings_are_refused():
+    with pytest.raises(ValueError, match="resolve the settings"):
+        learning_rate(0, Train())
