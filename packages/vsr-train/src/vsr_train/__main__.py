@@ -12,6 +12,7 @@ from vsr_data import DataError
 from vsr_losses import PerceptualWeightsError
 from vsr_settings import SettingsError, read
 from vsr_train.errors import ExitCode, RunError
+from vsr_train.processes import joined
 from vsr_train.run import opening, prepare, start
 
 
@@ -23,12 +24,18 @@ def main(arguments: list[str] | None = None) -> int:
         reading = read(chosen.settings, chosen.set)
         for warning in reading.warnings:
             errors.print(f"warning: {warning}", soft_wrap=True, highlight=False, markup=False)
-        run = prepare(reading.settings, resume=chosen.resume, overwrite=chosen.overwrite)
-        if chosen.check:
-            for line in opening(run):
-                console.print(line, soft_wrap=True, highlight=False, markup=False)
-        else:
-            start(run, console, _stop_on_signals(), overwrite=chosen.overwrite)
+        with joined(reading.settings) as processes:
+            run = prepare(
+                reading.settings,
+                resume=chosen.resume,
+                overwrite=chosen.overwrite,
+                processes=processes,
+            )
+            if not chosen.check:
+                start(run, console, _stop_on_signals(), overwrite=chosen.overwrite)
+            elif processes.is_first:
+                for line in opening(run):
+                    console.print(line, soft_wrap=True, highlight=False, markup=False)
     except (SettingsError, PerceptualWeightsError) as error:
         return _fail(errors, error, ExitCode.SETTINGS)
     except DataError as error:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from vsr_train.processes import Processes
 from vsr_train.step import StepResult
 
 
@@ -50,12 +51,12 @@ class Pace:
         """Start the clock again."""
         self._since = time.perf_counter()
 
-    def fetch(self) -> Interval:
-        """Wait for the device, return the interval, and begin the next."""
+    def fetch(self, processes: Processes) -> Interval:
+        """Wait for the device, return the interval of all processes, and begin the next."""
         if self._sums is None or self._finite is None or self._grad_norm is None:
             raise RuntimeError("no step was made since the last row of the log")
-        values = torch.cat([self._sums, self._finite.view(1), self._grad_norm.view(1)]).tolist()
-        *sums, finite, grad_norm = values
+        values = torch.cat([self._sums, self._finite.view(1), self._grad_norm.view(1)])
+        *sums, finite, grad_norm = processes.average(values).tolist()
         self.pause()
         terms = [value / finite if finite else math.nan for value in sums]
         interval = Interval(terms, grad_norm, self._seconds / self._steps)

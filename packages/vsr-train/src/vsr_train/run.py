@@ -26,6 +26,7 @@ from vsr_train.errors import DivergedError, RunError
 from vsr_train.folder import RunFolder
 from vsr_train.opening import describe
 from vsr_train.pace import Pace
+from vsr_train.processes import Processes
 from vsr_train.report import Report
 from vsr_train.schedule import learning_rate
 from vsr_train.state import TrainingState
@@ -44,26 +45,34 @@ class Run:
     validation: Footage
     loss: HybridLoss
     state: TrainingState
+    processes: Processes
     notes: tuple[str, ...]
     """What happened while it was put together."""
 
 
-def prepare(settings: Settings, *, resume: str | None, overwrite: bool) -> Run:
+def prepare(
+    settings: Settings,
+    *,
+    resume: str | None = None,
+    overwrite: bool = False,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+) -> Run:
     """Put a run together and check all that can be checked before a step; write nothing.
 
     Args:
         settings: the run.
         resume: `auto` for the newest whole checkpoint of this run, or a checkpoint's path.
         overwrite: whether a run that is in the folder may be deleted.
+        processes: those that train together.
 
     Raises:
         RunError: if the folder, the checkpoint or the device is refused.
         DataError: if there is no footage to train or validate on.
         PerceptualWeightsError: if VGG16's weights cannot be had or trusted.
     """
-    platform = choose_platform(settings)
+    platform = choose_platform(settings, processes.local_rank())
     folder = RunFolder.of(settings)
-    if folder.holds_a_run and resume is None and not overwrite:
+    if processes.is_first and folder.holds_a_run and resume is None and not overwrite:
         raise RunError(
             f"run folder {str(folder.path)!r} already has a run in it; go on with --resume auto, "
             "start another with --set run.name=NAME, or replace it with --overwrite"
@@ -71,9 +80,10 @@ def prepare(settings: Settings, *, resume: str | None, overwrite: bool) -> Run:
     state = TrainingState.fresh(settings, platform)
     notes = _take_up(state, settings, folder, resume)
     loss = HybridLoss(settings.loss).to(platform.device)
-    training = open_training(settings.data, settings.model)
-    validation = open_validation(settings.data, settings.model)
-    return Run(settings, platform, folder, training, validation, loss, state, notes)
+    with processes.first_before_others():  # which then find its frames decoded
+        training = open_training(settings.data, settings.model)
+        validation = open_validation(settings.data, settings.model)
+    return Run(settings, platform, folder, training, validation, loss, state, processes, notes)
 
 
 def _take_up(
@@ -90,13 +100,16 @@ def _take_up(
     return (f"took the weights of {path}; optimiser and schedule start at step 0",)
 
 
-def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bool) -> None:
+def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bool = False) -> None:
     """Open the run's folder and train to the last step, or until `stop` says so.
 
     Raises:
         RunError: if the disk refuses or the run diverges; what was saved before is whole.
         DataError: if a file of the footage is deleted or damaged meanwhile; the run is saved.
     """
+    if not run.processes.is_first:
+        _Loop(run, None).go(stop)
+        return
     if overwrite:
         run.folder.clear()
     run.folder.open(run.settings, start_step=run.state.step)
@@ -122,14 +135,14 @@ def opening(run: Run) -> list[str]:
 class _Loop:
     """The steps of a run, and what is due after some of them."""
 
-    def __init__(self, run: Run, report: Report) -> None:
+    def __init__(self, run: Run, report: Report | None) -> None:
         self._run = run
         self._report = report
         self._pace = Pace()
         self._last: Validation | None = None
         train = run.settings.train
         self._stepper = Stepper(
-            run.state.network,
+            run.processes.wrap(run.state.network, run.platform),
             run.loss,
             run.state.optimizer,
             run.state.scaler,
@@ -142,14 +155,14 @@ class _Loop:
         """Make steps until the last, or until asked to stop."""
         state, train = self._run.state, self._run.settings.train
         if state.step >= train.max_steps:
-            self._report.say(
+            self._say(
                 f"the run is at step {state.step} of {train.max_steps} already; raise "
                 "train.max_steps to go on"
             )
             return
         batches = self._stream().batches(state.step, train.max_steps)
         try:
-            while state.step < train.max_steps and not stop():
+            while state.step < train.max_steps and not self._is_to_stop(stop):
                 lr = learning_rate(state.updates, train)
                 result = self._stepper.step(islice(batches, train.accumulation_steps), lr)
                 state.step += 1
@@ -158,18 +171,31 @@ class _Loop:
                 else:
                     state.average.update(state.network)
                 self._pace.add(result)
-                self._report.advance(state.step)
                 self._attend(lr)
         except DataError:
             self._save()
             raise
         if state.step < train.max_steps:
             self._save()
-        self._report.sum_up(state, self._last)
+        if self._report is not None:
+            self._report.sum_up(state, self._last)
+
+    def _say(self, line: str) -> None:
+        if self._report is not None:
+            self._report.say(line)
+
+    def _is_to_stop(self, stop: Callable[[], bool]) -> bool:
+        """Heed a request to stop; several processes agree on one at every row of the log."""
+        processes = self._run.processes
+        if processes.world_size > 1 and self._run.state.step % self._run.settings.train.log_every:
+            return False
+        return processes.any(stop(), self._run.platform)
 
     def _attend(self, lr: float) -> None:
         """Log, validate and save where it is time to; the last step does all three."""
         state, train = self._run.state, self._run.settings.train
+        if self._report is not None:
+            self._report.advance(state.step)
         is_last = state.step == train.max_steps
         if is_last or state.step % train.log_every == 0:
             self._log(lr)
@@ -179,9 +205,11 @@ class _Loop:
             self._save()
 
     def _log(self, lr: float) -> None:
-        state, interval = self._run.state, self._pace.fetch()
+        state, interval = self._run.state, self._pace.fetch(self._run.processes)
         if math.isnan(interval.terms[-1]):
             raise self._diverged("the loss is not finite")
+        if self._report is None:
+            return
         self._report.log_training(
             state.step,
             interval.terms,
@@ -194,6 +222,8 @@ class _Loop:
     def _validate(self) -> None:
         run, state = self._run, self._run.state
         self._check_weights()
+        if self._report is None:
+            return
         self._pace.pause()
         self._last = validate(state.average.network, run.validation, run.settings, run.platform)
         self._report.log_validation(state.step, self._last)
@@ -204,6 +234,8 @@ class _Loop:
 
     def _save(self) -> None:
         self._check_weights()
+        if self._report is None:
+            return
         self._pace.pause()
         save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
         self._pace.resume()
@@ -233,6 +265,8 @@ class _Loop:
             seed=train.seed,
             batch_size=train.batch_size,
             accumulation_steps=train.accumulation_steps,
+            rank=run.processes.rank,
+            world_size=run.processes.world_size,
             workers=resolve_workers(data.workers, on_accelerator=run.platform.on_accelerator),
             pin_memory=run.platform.device.type == "cuda",
         )
