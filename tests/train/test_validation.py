@@ -69,3 +69,20 @@ def test_measuring_changes_nothing(measured):
     assert all(torch.equal(t, state[n]) for n, t in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
     assert all(map(math.isfinite, first.mean.values()))
+
+
+def test_a_frame_larger_than_the_validated_side_is_cut_to_its_centre(settings_of):
+    """The bilinear base of a cut equals the cut of the base, away from the cut's edges."""
+    settings = settings_of(data__val_patch=16)
+    footage = open_validation(settings.data, settings.model)
+    found = validate(Network(settings.model).eval(), footage, settings, choose_platform(settings))
+    for comparison in found.comparisons:
+        assert comparison.sr_CHW.shape == (3, 32, 32)
+    (first, *_) = validation_windows(footage, 1)
+    lq, gt = first[2], first[3]
+    assert torch.equal(found.comparisons[0].gt_CHW, gt[:, 8:40, 8:40] / 255)
+    base = torch.nn.functional.interpolate(lq[2:3] / 255, scale_factor=2.0, mode="bilinear")
+    inner = (slice(None), slice(2, -2), slice(2, -2))
+    torch.testing.assert_close(
+        found.comparisons[0].sr_CHW[inner], base[0, :, 8:40, 8:40][inner], atol=1e-6, rtol=0
+    )

@@ -55,7 +55,7 @@ class Validation:
 def validate(
     network: Network, footage: Footage, settings: Settings, platform: Platform
 ) -> Validation:
-    """Measure a network on whole frames of footage, in fp32.
+    """Measure a network on the frames of footage, or the centres of large ones, in fp32.
 
     `gain_db` is PSNR over the bilinear base that the network adds to, `gain_bicubic_db` over
     bicubic, `temporal_db` over the same network seeing the centre frame repeated.
@@ -63,7 +63,7 @@ def validate(
     Args:
         network: the network, in eval mode.
         footage: the validation clips.
-        settings: the run; `data.val_windows` and `data.val_border` count here.
+        settings: the run; its `data.val_*` count here.
         platform: where to compute.
     """
     by_clip: dict[str, list[Scores]] = {}
@@ -80,9 +80,14 @@ def validate(
 def _windows(
     footage: Footage, settings: Settings, platform: Platform
 ) -> Iterator[tuple[str, Tensor, Tensor]]:
+    side, scale = settings.data.val_patch, settings.model.scale
     for clip, _, lq_TCHW, gt_CHW in validation_windows(footage, settings.data.val_windows):
-        lq_1TCHW, gt_1CHW = (to_unit(part.unsqueeze(0), platform) for part in (lq_TCHW, gt_CHW))
-        yield clip.name, lq_1TCHW, gt_1CHW
+        height, width = lq_TCHW.shape[-2:]
+        top, left = max(0, height - side) // 2, max(0, width - side) // 2
+        lq_1TCHW = lq_TCHW[None, ..., top : top + side, left : left + side]
+        rows, columns = (slice(scale * first, scale * (first + side)) for first in (top, left))
+        gt_1CHW = gt_CHW[None, :, rows, columns]
+        yield clip.name, to_unit(lq_1TCHW, platform), to_unit(gt_1CHW, platform)
 
 
 def _measure(
