@@ -35,16 +35,19 @@ def lint(session: nox.Session) -> None:
 @nox.session
 def typing(session: nox.Session) -> None:
     """Strict types."""
-    install(session, "typing", "tests")
+    install(session, "typing")
     sources = [f"packages/{name}/src" for name in PACKAGES]
     session.run("mypy", *sources, "noxfile.py")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Laws of every package, with branch coverage."""
+    """Laws of every package, with branch coverage; benchmarks once, for their answers."""
     install(session, "tests")
-    session.run("pytest", "--cov", "--cov-report=term", "tests", *session.posargs)
+    session.run(
+        "pytest", "tests", "benchmarks", "--numprocesses=auto", "--cov", "--cov-report=term",
+        *session.posargs,
+    )  # fmt: skip
 
 
 @nox.session
