@@ -86,7 +86,18 @@ class Trace:
         return reserved_bytes(self.events)
 
 
-def trace(settings: Settings, precision: Precision) -> Trace:
+@dataclass(frozen=True)
+class Formulation:
+    """How the step is written: the project's way, or another with the same names and answers."""
+
+    network: type[Network] = Network
+    loss: type[HybridLoss] = HybridLoss
+
+
+OURS = Formulation()
+
+
+def trace(settings: Settings, precision: Precision, formulation: Formulation = OURS) -> Trace:
     """Run one optimiser step on fake tensors and count what it takes.
 
     The step is one in mid-run: weights, average and optimiser state are there, and with
@@ -95,6 +106,7 @@ def trace(settings: Settings, precision: Precision) -> Trace:
     Args:
         settings: the run; every value resolved. Only the sizes matter, no file is read.
         precision: that of convolutions; half precisions are traced under autocast.
+        formulation: what to trace; benchmarks compare the project's with another.
     """
     memory_format = (
         torch.channels_last
@@ -103,12 +115,12 @@ def trace(settings: Settings, precision: Precision) -> Trace:
     )
     platform = Platform(torch.device("cpu"), _AMP_DTYPES[precision], memory_format)
     with torch.device("meta"):  # a deep copy of fake tensors belongs to another fake mode
-        average = WeightAverage(Network(settings.model), settings.train.ema_decay)
+        average = WeightAverage(formulation.network(settings.model), settings.train.ema_decay)
     with FakeTensorMode():
         batch = _micro_batch(settings)  # in the host's memory: what is uncounted is not on the card
         watch = StorageWatch()
         with watch:
-            loss, state = _build(settings, platform, average, watch)
+            loss, state = _build(settings, platform, average, watch, formulation)
             # A second micro-batch finds the first one's gradients; further ones find no more.
             batches = [batch] * min(2, settings.train.accumulation_steps)
             stepper = _watched_stepper(
@@ -187,16 +199,21 @@ class StorageWatch(TorchDispatchMode):
 
 
 def _build(
-    settings: Settings, platform: Platform, average: WeightAverage, watch: StorageWatch
+    settings: Settings,
+    platform: Platform,
+    average: WeightAverage,
+    watch: StorageWatch,
+    formulation: Formulation,
 ) -> tuple[HybridLoss, TrainingState]:
     """Put in place all that is there before a step in mid-run, gradients included."""
     watch.purpose = "perceptual weights"
     vgg = _blank_vgg16() if settings.loss.perceptual_weight > 0 else None
-    loss = HybridLoss(settings.loss, vgg)
+    loss = formulation.loss(settings.loss, vgg)
     watch.purpose = "parameters"
-    network = _network(settings, platform)
+    network = _placed(formulation.network(settings.model), platform)
     watch.purpose = "average"
-    average.network = _network(settings, platform).requires_grad_(requires_grad=False)
+    average.network = _placed(formulation.network(settings.model), platform)
+    average.network.requires_grad_(requires_grad=False)
     watch.purpose = "gradients"
     for parameter in network.parameters():
         parameter.grad = torch.empty_like(parameter)
@@ -209,8 +226,7 @@ def _build(
     return loss, TrainingState(network, average, optimizer, scaler)
 
 
-def _network(settings: Settings, platform: Platform) -> Network:
-    network = Network(settings.model)
+def _placed(network: Network, platform: Platform) -> Network:
     network.to(memory_format=platform.memory_format)  # type: ignore[call-overload]  # not typed
     return network
 

@@ -1,0 +1,39 @@
+"""A clock that waits for the device, this machine's peak, and a VGG16 of made-up weights."""
+
+import time
+
+import torch
+
+from vsr_losses import VGG16
+
+CHANNELS = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 17: 512, 19: 512, 21: 512}
+
+
+def matmul_rate(device, dtype):
+    side = 8192 if device.type == "cuda" else 1024
+    a, b = torch.randn(2, side, side, device=device).to(dtype)
+    best = float("inf")
+    for _ in range(10):
+        start = now(device)
+        a @ b
+        best = min(best, now(device) - start)
+    return 2 * side**3 / best
+
+
+def now(device):
+    """Return the time in seconds after all that the device was asked to do."""
+    if device.type == "cuda":
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def made_up_vgg16():
+    """VGG16 of random values, scaled so that activations keep their size from layer to layer."""
+    generator = torch.Generator().manual_seed(0)
+    weights, inputs = {}, 3
+    for index, outputs in CHANNELS.items():
+        noise = torch.randn(outputs, inputs, 3, 3, generator=generator)
+        weights[f"features.{index}.weight"] = noise * (2 / (9 * inputs)) ** 0.5
+        weights[f"features.{index}.bias"] = torch.zeros(outputs)
+        inputs = outputs
+    return VGG16(weights, "made for the benchmark")
