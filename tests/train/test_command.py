@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,7 +11,10 @@ from PIL import Image
 
 from vsr_model import load_weights
 from vsr_settings import load
+from vsr_train.__main__ import main
 from vsr_train.folder import RunFolder
+
+CONFIGS = Path(__file__).parents[2] / "configs"
 
 
 def rows_of(settings):
@@ -106,6 +110,27 @@ def test_overwriting_deletes_only_what_a_run_writes(command, settings_of):
     assert command(train__max_steps=1)[0] == 0
     assert command("--overwrite", train__max_steps=1)[0] == 0
     assert (folder.path / "notes.txt").read_text() == "mine"
+
+
+def test_the_p4_settings_run_in_ci_without_a_card_or_vgg_weights(
+    monkeypatch, tmp_path, capsys, command
+):
+    """The line of the README's CI, with a smaller patch: 64×24, sixteen samples a step."""
+    environment = {
+        "RUN__DEVICE": "cpu", "LOSS__PERCEPTUAL_WEIGHT": "0", "TRAIN__MAX_STEPS": "2",
+        "DATA__TRAIN": "demo", "DATA__VAL": "demo", "DATA__PATCH": "16", "DATA__VAL_PATCH": "24",
+        "DATA__VAL_WINDOWS": "1", "DATA__CACHE_DIR": str(tmp_path / "cache"),
+        "RUN__DIR": str(tmp_path / "runs"),
+    }  # fmt: skip
+    for name, value in environment.items():
+        monkeypatch.setenv(f"VSR_{name}", value)
+    assert main(["--settings", str(CONFIGS / "p4.toml")]) == 0
+    out = capsys.readouterr().out
+    assert "64×24, 2,133,187 parameters" in out
+    assert "4 × 4 × 1 = 16 samples a step" in out
+    lines = (tmp_path / "runs" / "p4" / "metrics.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    assert [row["kind"] for row in rows] == ["train", "validation"]
 
 
 def test_a_settings_mistake_is_exit_2(command):

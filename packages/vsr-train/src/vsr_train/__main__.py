@@ -1,12 +1,14 @@
 """`python -m vsr_train --settings FILE`: parse, load, prepare, train."""
 
 import argparse
+import logging
 import signal
 import sys
 from types import FrameType
 
 import torch
 from rich.console import Console
+from rich.logging import RichHandler
 
 from vsr_data import DataError
 from vsr_losses import PerceptualWeightsError
@@ -20,6 +22,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = _parser().parse_args(arguments)
     console, errors = Console(), Console(stderr=True)
+    _tell_of_decoding(errors)
     try:
         reading = read(chosen.settings, chosen.set)
         for warning in reading.warnings:
@@ -69,6 +72,15 @@ def _parser() -> argparse.ArgumentParser:
         "--check", action="store_true", help="check settings, device and data; train nothing"
     )
     return parser
+
+
+def _tell_of_decoding(console: Console) -> None:
+    """Print what vsr_data logs: decoding footage for the first time can take minutes."""
+    logger = logging.getLogger("vsr_data")
+    logger.setLevel(logging.INFO)
+    logger.handlers = [
+        RichHandler(console=console, show_time=False, show_level=False, show_path=False)
+    ]
 
 
 def _stop_on_signals() -> "_StopRequest":
