@@ -1,0 +1,1 @@
+"""The watch: whether a run learns, and if not, why."""

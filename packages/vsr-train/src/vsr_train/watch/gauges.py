@@ -1,0 +1,274 @@
+"""Reads a training step's figures on the device; nothing waits until a row of the log does.
+
+An ordinary step only adds to a few sums. Before a step that will be looked at, a few rows of every
+weight are kept; after it, its gradients are still there, and one forward pass without a graph over
+a few of its samples gives the rest. Hooks are in place during that pass alone.
+
+Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from vsr_losses import HybridLoss
+from vsr_model.network import Network, ResidualBlock
+from vsr_train.device import Platform
+from vsr_train.step import MicroBatch, StepResult, to_unit
+from vsr_train.watch.figures import moments
+from vsr_train.watch.looks import WHOLE, Look
+
+ROWS = 8
+"""Output channels of a weight that its change is measured on: enough for a ratio of norms."""
+
+PIXELS = 16_384
+"""Low-resolution pixels of centre frames that a look computes, at least one sample."""
+
+_PARTS = {
+    "feat_extract": "feat_extract",
+    "backward_trunk": "trunks",
+    "forward_trunk": "trunks",
+    "backward_fuse": "fuse",
+    "forward_fuse": "fuse",
+    "fusion": "fuse",
+    "upsample": "upsample",
+}
+
+
+@dataclass(frozen=True)
+class Reading:
+    """A look's values before they are fetched: one tensor on the device, and how to read it."""
+
+    values: Tensor
+    sizes: dict[str, int]
+    step: int
+    lr: float
+    steps: int
+    skipped: int
+
+
+class Gauges:
+    """What is measured around steps.
+
+    Args:
+        network: the network itself, not wrapped.
+        loss: what is minimised.
+        platform: where to compute.
+        grad_clip: largest gradient norm; 0 never clips.
+    """
+
+    def __init__(
+        self, network: Network, loss: HybridLoss, platform: Platform, *, grad_clip: float
+    ) -> None:
+        self._network = network
+        self._loss = loss
+        self._platform = platform
+        self._limit = grad_clip or float("inf")
+        self._names = [name for name, _ in network.named_parameters()]
+        self._parameters = list(network.parameters())
+        self._kept: list[Tensor] | None = None
+        self._factors = torch.zeros((), device=platform.device)
+        self._clipped = torch.zeros((), device=platform.device)
+        self._steps = self._skipped = 0
+
+    @torch.no_grad()
+    def arm(self) -> None:
+        """Keep what the next step's change is measured against."""
+        self._kept = [parameter[:ROWS].clone() for parameter in self._parameters]
+
+    def count(self, result: StepResult) -> None:
+        """Add a step's gradient norm and fate to the sums."""
+        factor = (self._limit / result.grad_norm).clamp(max=1).nan_to_num(nan=1.0)
+        self._factors += factor
+        self._clipped += factor < 1
+        self._steps += 1
+        self._skipped += result.skipped
+
+    def read(self, step: int, lr: float, batch: MicroBatch, result: StepResult) -> Reading:
+        """Measure the step just made, on its last micro-batch; then begin new sums."""
+        measured: dict[str, Tensor] = {
+            "grad_norm": result.grad_norm.detach().view(1),
+            "clipped": self._clipped.view(1),
+            "factors": self._factors.view(1),
+            **self._weights(),
+            **self._outputs(batch),
+        }
+        sizes = {name: part.numel() for name, part in measured.items()}
+        values = torch.cat([part.to(torch.float32).view(-1) for part in measured.values()])
+        reading = Reading(values, sizes, step, lr, self._steps, self._skipped)
+        self._factors, self._clipped = (torch.zeros_like(self._factors) for _ in range(2))
+        self._steps = self._skipped = 0
+        self._kept = None
+        return reading
+
+    def fetch(self, reading: Reading) -> Look:
+        """Wait for the device and name what was read."""
+        parts = reading.values.split(list(reading.sizes.values()))
+        value = {name: part.tolist() for name, part in zip(reading.sizes, parts, strict=True)}
+        active = [name for name, weight in self._loss.weights.items() if weight > 0]
+        whole = sum(value["term_norms"]) or 1.0
+        gradients = dict(zip(self._names, value["gradients"], strict=True))
+        return Look(
+            step=reading.step,
+            lr=reading.lr,
+            moments=tuple(value["moments"]),
+            grad_norm=value["grad_norm"][0],
+            clipped=value["clipped"][0] / reading.steps,
+            clip_factor=value["factors"][0] / reading.steps,
+            skipped=reading.skipped / reading.steps,
+            terms=dict(zip(active, value["terms"], strict=True)),
+            shares={n: norm / whole for n, norm in zip(active, value["term_norms"], strict=True)},
+            alignment=dict(zip(active, value["alignment"], strict=True)),
+            output_gradient=value["output_gradient"][0],
+            update_ratio=self._by_part(value["changes"], value["rows"]),
+            gradients=self._by_part(value["gradients"]),
+            idle=sum(norm == 0 for norm in value["gradients"]) / len(self._names),
+            last_gradient=gradients[self._last_weight()],
+            weight_norm=_norm(value["weights"]),
+            not_finite=tuple(n for n, norm in gradients.items() if not abs(norm) < float("inf")),
+            blocks=dict(zip(self._block_names(), value["blocks"], strict=True)),
+            perceptual_norm=value["perceptual"][0],
+        )
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the sums of the steps since the last look."""
+        return {
+            "factors": float(self._factors),
+            "clipped": float(self._clipped),
+            "steps": self._steps,
+            "skipped": self._skipped,
+        }
+
+    def load_state_dict(self, stored: dict[str, Any]) -> None:
+        """Go on with sums that `state_dict` returned."""
+        self._factors.fill_(stored["factors"])
+        self._clipped.fill_(stored["clipped"])
+        self._steps, self._skipped = stored["steps"], stored["skipped"]
+
+    @torch.no_grad()
+    def _weights(self) -> dict[str, Tensor]:
+        """Norms of every tensor's gradient, weight, kept rows and their change."""
+        if self._kept is None:
+            raise RuntimeError("the step was not announced; call arm before it")
+        zero = self._parameters[0].new_zeros(())
+        gradients = [p.grad if p.grad is not None else zero for p in self._parameters]
+        changes = [p[:ROWS] - kept for p, kept in zip(self._parameters, self._kept, strict=True)]
+        perceptual = self._loss.perceptual
+        frozen = list(perceptual.parameters()) if perceptual is not None else [zero]
+        return {
+            "gradients": _norms(gradients),
+            "weights": _norms(self._parameters),
+            "rows": _norms(self._kept),
+            "changes": _norms(changes),
+            "perceptual": _norms(frozen).norm(),
+        }
+
+    def _outputs(self, batch: MicroBatch) -> dict[str, Tensor]:
+        """Detail figures, each term's gradient at the output, and what each block adds."""
+        lq_BTCHW, gt_BCHW = (
+            to_unit(part[: self._samples(batch)], self._platform) for part in batch
+        )
+        with torch.no_grad(), self._platform.autocast(), _watched(self._network) as blocks:
+            sr_BCHW = self._network(lq_BTCHW).float()
+        base_BCHW = F.interpolate(
+            lq_BTCHW[:, lq_BTCHW.shape[1] // 2], size=gt_BCHW.shape[-2:], mode="bilinear"
+        )
+        return {
+            "moments": moments(sr_BCHW, gt_BCHW, base_BCHW),
+            "blocks": torch.stack(list(blocks.values())),
+            **self._term_gradients(sr_BCHW, gt_BCHW),
+        }
+
+    def _term_gradients(self, sr_BCHW: Tensor, gt_BCHW: Tensor) -> dict[str, Tensor]:
+        error_BCHW = sr_BCHW - gt_BCHW
+        sr_BCHW.requires_grad_()
+        terms = self._loss(sr_BCHW, gt_BCHW)
+        values, norms, cosines = [], [], []
+        for name, weight in self._loss.weights.items():
+            if weight > 0:
+                term = getattr(terms, name)
+                gradient = weight * _gradient(term, sr_BCHW)
+                values.append(term.detach())
+                norms.append(gradient.norm())
+                cosines.append(F.cosine_similarity(gradient.flatten(), error_BCHW.flatten(), 0))
+        whole = _gradient(terms.total, sr_BCHW).norm() * sr_BCHW.numel() ** 0.5
+        return {
+            "terms": torch.stack(values),
+            "term_norms": torch.stack(norms),
+            "alignment": torch.stack(cosines),
+            "output_gradient": whole,
+        }
+
+    def _samples(self, batch: MicroBatch) -> int:
+        height, width = batch[0].shape[-2:]
+        return max(1, PIXELS // (height * width))
+
+    def _by_part(self, norms: list[float], against: list[float] | None = None) -> dict[str, float]:
+        """Join the norms of tensors into those of parts, relative to others where given."""
+        parts = [_PARTS.get(name.partition(".")[0], "other") for name in self._names]
+        joined = {}
+        for chosen in (*dict.fromkeys(parts), WHOLE):
+            own = [n for n, part in zip(norms, parts, strict=True) if chosen in (part, WHOLE)]
+            joined[chosen] = _norm(own)
+            if against is not None:
+                base = [
+                    n for n, part in zip(against, parts, strict=True) if chosen in (part, WHOLE)
+                ]
+                joined[chosen] /= _norm(base) or 1.0
+        return joined
+
+    def _last_weight(self) -> str:
+        return next(n for n in reversed(self._names) if n.endswith("weight"))
+
+    def _block_names(self) -> list[str]:
+        return [name for name, _ in _residual_blocks(self._network)]
+
+
+def _residual_blocks(network: nn.Module) -> Iterator[tuple[str, ResidualBlock]]:
+    for name, module in network.named_modules():
+        if isinstance(module, ResidualBlock):
+            yield name, module
+
+
+@contextmanager
+def _watched(network: nn.Module) -> Iterator[dict[str, Tensor]]:
+    """Measure what residual blocks add while the context lasts, each at its last frame."""
+    added: dict[str, Tensor] = {}
+    with ExitStack() as hooks:
+        for name, block in _residual_blocks(network):
+            handle = block.register_forward_hook(partial(_measure_block, added, name))
+            hooks.callback(handle.remove)
+        yield added
+
+
+def _measure_block(
+    added: dict[str, Tensor], name: str, _: nn.Module, inputs: tuple[Tensor], output: Tensor
+) -> None:
+    (entered,) = inputs
+    norms = [part.float().norm() for part in (output - entered, entered)]
+    added[name] = norms[0] / norms[1].clamp(min=torch.finfo(torch.float32).tiny)
+
+
+def _gradient(term: Tensor, sr_BCHW: Tensor) -> Tensor:
+    """Return a term's gradient at the output; zeros where it does not depend on it."""
+    if not term.requires_grad:
+        return torch.zeros_like(sr_BCHW)
+    (gradient,) = torch.autograd.grad(
+        term, sr_BCHW, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return gradient
+
+
+def _norms(tensors: Sequence[Tensor]) -> Tensor:
+    """Return each tensor's norm in a few launches, as torch's own clipping does."""
+    return torch.stack(torch._foreach_norm(list(tensors)))  # noqa: SLF001 - no public twin
+
+
+def _norm(norms: list[float]) -> float:
+    return sum(norm * norm for norm in norms) ** 0.5

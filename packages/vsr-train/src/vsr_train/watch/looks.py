@@ -1,0 +1,76 @@
+"""What one look at a training run found: plain numbers, so that a checkpoint can hold them."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Self
+
+from vsr_train.watch.figures import Detail, Moments, detail
+
+WHOLE = "network"
+"""The name under which figures of all parts together are kept."""
+
+
+@dataclass(frozen=True)
+class Look:
+    """One look; the figures of a step are of the last step before it."""
+
+    step: int
+    """Steps made."""
+    lr: float
+    """Learning rate of the step."""
+    moments: Moments
+    """Of the step's samples, through the weights after it."""
+    grad_norm: float
+    """Norm of the whole gradient before clipping."""
+    clipped: float
+    """Share of the steps since the look before whose gradient was clipped."""
+    clip_factor: float
+    """What clipping multiplied gradients with, averaged over the same steps; 1 left them alone."""
+    skipped: float
+    """Share of the same steps that GradScaler withheld."""
+    terms: Mapping[str, float]
+    """Each loss term of weight above 0, unweighted."""
+    shares: Mapping[str, float]
+    """Each term's share of the gradient at the output, by norm."""
+    alignment: Mapping[str, float]
+    """Cosine of each term's gradient with the pixel error."""
+    output_gradient: float
+    """Norm of the total loss's gradient at the output, per loss unit of batch mean."""
+    update_ratio: Mapping[str, float]
+    """Length of the step's change of the weights over theirs, for each part and the whole."""
+    gradients: Mapping[str, float]
+    """Norm of the gradient in each part, after clipping."""
+    idle: float
+    """Share of the tensors that got no gradient."""
+    last_gradient: float
+    """Norm of the gradient of the last layer's weight, after clipping."""
+    weight_norm: float
+    """Norm of all weights."""
+    not_finite: tuple[str, ...]
+    """Tensors whose gradient was not finite."""
+    blocks: Mapping[str, float]
+    """What each residual block adds, relative to its input."""
+    perceptual_norm: float
+    """Norm of the perceptual network's weights; 0 without one."""
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return plain numbers, texts, lists and dictionaries."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, stored: Mapping[str, Any]) -> Self:
+        """Return what `as_dict` was called on."""
+        values = {field.name: stored[field.name] for field in fields(cls)}
+        for name in ("moments", "not_finite"):
+            values[name] = tuple(values[name])
+        return cls(**values)
+
+    @property
+    def moves(self) -> float:
+        """Length of the step's change of all weights over theirs."""
+        return self.update_ratio[WHOLE]
+
+
+def detail_of(looks: Sequence[Look]) -> Detail:
+    """Return the detail figures of several looks together."""
+    return detail(look.moments for look in looks)
