@@ -67,7 +67,7 @@ def data_sections(
         workers=draw(st.just("auto") | st.integers(0, 256)),
         val_windows=draw(st.integers(1, 10_000)),
         val_border=draw(st.integers(0, 256)),
-        val_patch=draw(st.integers(16, 4096)),
+        val_tile=draw(st.integers(16, 4096)),
         cache_dir=draw(PATHS),
         cache_gib=draw(finite(0, 1 << 20, above=True)),
     )

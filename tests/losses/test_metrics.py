@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vsr_losses import luma, psnr, ssim
+from vsr_losses import luma, psnr, sharpness, ssim
 
 
 def pictures(seed, noise):
@@ -54,3 +54,19 @@ def test_equal_pictures_have_a_finite_psnr():
 def test_pictures_smaller_than_ssim_s_window_are_refused():
     with pytest.raises(ValueError, match="at least 11"):
         ssim(torch.rand(1, 3, 10, 20), torch.rand(1, 3, 10, 20))
+
+
+def test_sharpness_is_one_for_the_ground_truth_and_almost_nothing_for_what_a_small_frame_carries():
+    gt = torch.rand(2, 3, 48, 48)
+    assert sharpness(gt, gt, 3) == pytest.approx(1.0)
+    small = torch.nn.functional.interpolate(gt, scale_factor=1 / 3, mode="bicubic", antialias=True)
+    blurred = torch.nn.functional.interpolate(small, size=(48, 48), mode="bicubic")
+    assert sharpness(blurred, gt, 3) < 0.05
+    noisy = gt + 0.5 * torch.randn(gt.shape)
+    assert sharpness(noisy, gt, 3) > 1.5
+
+
+@given(st.floats(0.1, 3))
+def test_sharpness_grows_with_the_square_of_the_detail(factor):
+    gt = torch.rand(1, 3, 30, 36, dtype=torch.float64)
+    assert sharpness(gt * factor, gt, 2) == pytest.approx(factor**2, rel=1e-6)

@@ -7,10 +7,11 @@ import pytest
 import torch
 from skimage.metrics import peak_signal_noise_ratio
 
-from vsr_data import open_validation, validation_windows
+from vsr_data import Clip, Footage, open_validation, validation_windows
 from vsr_model import Network
 from vsr_train.device import choose_platform
-from vsr_train.validation import validate
+from vsr_train.folder import RunFolder
+from vsr_train.validation import Validator
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def measured(settings_of):
             torch.nn.init.normal_(parameter, std=fill)
         footage = open_validation(settings.data, settings.model)
         platform = choose_platform(settings)
-        return network, footage, settings, validate(network, footage, settings, platform)
+        found = Validator(footage, settings, platform).measure(network)
+        return network, footage, settings, found
 
     return measure
 
@@ -33,7 +35,7 @@ def test_an_untrained_network_gains_nothing_over_the_base(settings_of):
     settings = settings_of()
     footage = open_validation(settings.data, settings.model)
     platform = choose_platform(settings)
-    found = validate(Network(settings.model).eval(), footage, settings, platform)
+    found = Validator(footage, settings, platform).measure(Network(settings.model).eval())
     assert found.mean["gain_db"] == 0
     assert found.mean["temporal_db"] == 0
     assert found.mean["gain_bicubic_db"] < 0
@@ -71,18 +73,58 @@ def test_measuring_changes_nothing(measured):
     assert all(map(math.isfinite, first.mean.values()))
 
 
-def test_a_frame_larger_than_the_validated_side_is_cut_to_its_centre(settings_of):
-    """The bilinear base of a cut equals the cut of the base, away from the cut's edges."""
-    settings = settings_of(data__val_patch=16)
-    footage = open_validation(settings.data, settings.model)
-    found = validate(Network(settings.model).eval(), footage, settings, choose_platform(settings))
-    for comparison in found.comparisons:
-        assert comparison.sr_CHW.shape == (3, 32, 32)
-    (first, *_) = validation_windows(footage, 1)
-    lq, gt = first[2], first[3]
-    assert torch.equal(found.comparisons[0].gt_CHW, gt[:, 8:40, 8:40] / 255)
-    base = torch.nn.functional.interpolate(lq[2:3] / 255, scale_factor=2.0, mode="bilinear")
-    inner = (slice(None), slice(2, -2), slice(2, -2))
-    torch.testing.assert_close(
-        found.comparisons[0].sr_CHW[inner], base[0, :, 8:40, 8:40][inner], atol=1e-6, rtol=0
-    )
+@pytest.mark.parametrize("tile", [16, 20, 64])
+def test_tiles_change_no_figure(measured, tile):
+    torch.manual_seed(4)
+    whole = measured(data__val_tile=4096)[-1]
+    torch.manual_seed(4)
+    tiled = measured(data__val_tile=tile)[-1]
+    for name, value in whole.mean.items():
+        assert math.isclose(tiled.mean[name], value, rel_tol=1e-4, abs_tol=1e-4), name
+
+
+def test_what_is_measured_is_all_there(measured):
+    *_, found = measured()
+    pictures = ["", "_bilinear", "_bicubic"]
+    names = {f"{m}{p}" for m in ("psnr", "psnr_y", "ssim", "sharpness") for p in pictures}
+    names |= {"gain_db", "gain_bicubic_db", "temporal_db"}
+    assert found.mean.keys() == names  # pairs of pictures have no next frame, and no VGG16
+    for scores in found.sources.values():
+        assert scores.keys() == names
+
+
+class _Film(Clip):
+    """Six windows of a picture that brightens by one code value a frame."""
+
+    name, source, windows, lq_size, gt_size = "film", "here", 6, (24, 24), (48, 48)
+
+    def window(self, i):
+        gt = np.full((48, 48, 3), 100 + i, np.uint8)
+        lq = np.stack([np.full((24, 24, 3), 98 + i + t, np.uint8) for t in range(5)])
+        return lq, gt
+
+    def origin(self, i):
+        return f"here, frame {i}"
+
+
+def test_the_change_error_is_that_of_the_change_not_of_the_picture(settings_of):
+    """Without training a flat film is exact; what adds a constant changes as it should, too."""
+    settings = settings_of()
+    validator = Validator(Footage((_Film(),)), settings, choose_platform(settings))
+    network = Network(settings.model).eval()
+    for offset in (0.0, 0.1):
+        torch.nn.init.constant_(network.upsample[2].bias, offset)
+        scores = validator.measure(network).mean
+        assert scores["change_error"] < 1e-6
+        assert (scores["psnr"] > 60) == (offset == 0)
+
+
+def test_validating_alone_measures_a_checkpoint_and_writes_nothing(command, settings_of):
+    assert command()[0] == 0
+    folder = RunFolder.of(settings_of())
+    before = {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")}
+    for resume in ("auto", str(folder.best)):
+        code, out, _ = command("--validate-only", "--resume", resume)
+        assert code == 0
+        assert "over bicubic" in out
+    assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before

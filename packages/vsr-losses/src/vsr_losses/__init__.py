@@ -1,7 +1,7 @@
 """What training minimises and validation measures."""
 
 from vsr_losses.hybrid import HybridLoss, LossTerms
-from vsr_losses.metrics import luma, psnr, ssim
+from vsr_losses.metrics import luma, psnr, sharpness, ssim
 from vsr_losses.perceptual import PerceptualLoss
 from vsr_losses.vgg import VGG16, PerceptualWeightsError, export_vgg16, load_vgg16
 
@@ -15,5 +15,6 @@ __all__ = [
     "load_vgg16",
     "luma",
     "psnr",
+    "sharpness",
     "ssim",
 ]

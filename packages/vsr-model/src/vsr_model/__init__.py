@@ -1,6 +1,7 @@
 """The network: blocks, propagation, upsampling; recomputation; weights in and out."""
 
 from vsr_model.network import Network
+from vsr_model.tiles import enlarge
 from vsr_model.weights import WeightsError, load_weights, read_checkpoint, save_weights
 
-__all__ = ["Network", "WeightsError", "load_weights", "read_checkpoint", "save_weights"]
+__all__ = ["Network", "WeightsError", "enlarge", "load_weights", "read_checkpoint", "save_weights"]

@@ -118,6 +118,15 @@ class Network(nn.Module):
         )
         return self._enlarge(self.fusion(back, forw)) + base
 
+    @property
+    def radius(self) -> int:
+        """Low-resolution pixels around an output pixel's place that it depends on.
+
+        One for extracting features, one a convolution of every block walked through, and two for
+        upsampling, whose last convolution reaches a fraction of a low-resolution pixel.
+        """
+        return 1 + self.settings.n_frames // 2 * self.settings.n_blocks + 2
+
     def _propagate(self, fuse: Fuse, trunk: nn.Sequential, h: Tensor, feat: Tensor) -> Tensor:
         """Carry `h` through one frame, keeping for backward what `recompute` says."""
         h = fuse(h, feat)

@@ -184,8 +184,9 @@ class Data(Section):
     val_border: Annotated[int, Field(ge=0, le=256)] = 6
     """Pixels cut from each side of a picture before it is measured."""
 
-    val_patch: Annotated[int, Field(ge=16, le=4096)] = 256
-    """Largest low-resolution side that is validated; a larger frame is cut to its centre."""
+    val_tile: Annotated[int, Field(ge=16, le=4096)] = 256
+    """Side in low-resolution pixels of the tiles that validation enlarges a frame in: bounds its
+    memory and changes no figure."""
 
     cache_dir: Text = "~/.cache/vsr"
     """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs."""

@@ -15,7 +15,7 @@ from vsr_losses import PerceptualWeightsError
 from vsr_settings import SettingsError, read
 from vsr_train.errors import ExitCode, RunError
 from vsr_train.processes import joined
-from vsr_train.run import opening, prepare, start
+from vsr_train.run import opening, prepare, start, validate_only
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -27,6 +27,9 @@ def main(arguments: list[str] | None = None) -> int:
         reading = read(chosen.settings, chosen.set)
         for warning in reading.warnings:
             errors.print(f"warning: {warning}", soft_wrap=True, highlight=False, markup=False)
+        if chosen.validate_only:
+            validate_only(reading.settings, chosen.resume or "auto", console)
+            return ExitCode.DONE
         with joined(reading.settings) as processes:
             run = prepare(
                 reading.settings,
@@ -70,6 +73,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--check", action="store_true", help="check settings, device and data; train nothing"
+    )
+    parser.add_argument(
+        "--validate-only", action="store_true", help="measure what --resume names; train nothing"
     )
     return parser
 

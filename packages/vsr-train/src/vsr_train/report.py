@@ -113,16 +113,12 @@ class Report:
         for comparison in validation.comparisons:
             name = f"{comparison.name}-step-{step:09d}.png"
             write_comparison(comparison, self._folder.pictures / name)
-        gains = f"{mean['gain_bicubic_db']:+.2f} over bicubic, {mean['gain_db']:+.2f} over bilinear"
-        self.say(
-            f"step {step} · PSNR {mean['psnr']:.2f} dB, {gains} · Y {mean['psnr_y']:.2f} dB"
-            f" · SSIM {mean['ssim']:.4f} · neighbours {mean['temporal_db']:+.3f} dB"
-        )
+        self.say(validation_line(step, mean))
 
     def sum_up(self, state: TrainingState, last: Validation | None) -> None:
         """Tell every validation clip's figures, and last of all where the weights are."""
         if last is not None:
-            self._console.print(_table(last.sources))
+            self._console.print(sources_table(last.sources))
         ended = f"finished at step {state.step}"
         if state.step < self._last_step:
             ended = f"stopped at step {state.step} of {self._last_step}; go on with --resume auto"
@@ -137,13 +133,25 @@ class Report:
         )
 
 
-def _table(sources: dict[str, Scores]) -> Table:
+def validation_line(step: int, mean: Scores) -> str:
+    """Return what a validation found, in one line."""
+    gains = f"{mean['gain_bicubic_db']:+.2f} over bicubic, {mean['gain_db']:+.2f} over bilinear"
+    return (
+        f"step {step} · PSNR {mean['psnr']:.2f} dB, {gains} · Y {mean['psnr_y']:.2f} dB"
+        f" · SSIM {mean['ssim']:.4f} · sharpness {mean['sharpness']:.0%}"
+        f" (bicubic {mean['sharpness_bicubic']:.0%}) · neighbours {mean['temporal_db']:+.3f} dB"
+    )
+
+
+def sources_table(sources: dict[str, Scores]) -> Table:
+    """Return the figures of every validation clip."""
     table = Table("clip", title="validation, dB")
     columns = {
         "bilinear": ("psnr_bilinear", ".2f"),
         "bicubic": ("psnr_bicubic", ".2f"),
         "output": ("psnr", ".2f"),
         "over bicubic": ("gain_bicubic_db", "+.2f"),
+        "sharpness": ("sharpness", ".0%"),
         "SSIM": ("ssim", ".4f"),
         "SSIM bicubic": ("ssim_bicubic", ".4f"),
     }

@@ -27,11 +27,11 @@ from vsr_train.folder import RunFolder
 from vsr_train.opening import describe
 from vsr_train.pace import Pace
 from vsr_train.processes import Processes
-from vsr_train.report import Report
+from vsr_train.report import Report, sources_table, validation_line
 from vsr_train.schedule import learning_rate
 from vsr_train.state import TrainingState
 from vsr_train.step import Stepper
-from vsr_train.validation import Validation, validate
+from vsr_train.validation import Validation, Validator
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _take_up(
         return ()
     path = latest_checkpoint(folder.checkpoints) if resume == "auto" else Path(resume)
     if path is None:
-        return (f"no checkpoint in {folder.checkpoints}: starting at step 0",)
+        return (f"no checkpoint in {folder.checkpoints}: step 0, the initial weights",)
     if adopt(path, state, settings):
         return (f"resumed from {path} at step {state.step}",)
     return (f"took the weights of {path}; optimiser and schedule start at step 0",)
@@ -119,6 +119,30 @@ def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bo
         _Loop(run, report).go(stop)
 
 
+def validate_only(settings: Settings, resume: str, console: Console) -> None:
+    """Measure a checkpoint or a weights file on the validation footage; write nothing.
+
+    Args:
+        settings: the run.
+        resume: `auto` for the newest whole checkpoint of this run, or a file's path.
+        console: where the figures go.
+
+    Raises:
+        RunError: if there is no such checkpoint, or it does not fit.
+        DataError: if there is no footage to validate on.
+        PerceptualWeightsError: if VGG16's weights cannot be had or trusted.
+    """
+    platform = choose_platform(settings)
+    state = TrainingState.fresh(settings, platform)
+    for note in _take_up(state, settings, RunFolder.of(settings), resume):
+        console.print(note, soft_wrap=True, highlight=False, markup=False)
+    loss = HybridLoss(settings.loss).to(platform.device)
+    footage = open_validation(settings.data, settings.model)
+    found = Validator(footage, settings, platform, loss.perceptual).measure(state.average.network)
+    console.print(sources_table(found.sources))
+    console.print(validation_line(state.step, found.mean), soft_wrap=True, highlight=False)
+
+
 def opening(run: Run) -> list[str]:
     """Return the lines that tell what a run is."""
     lines = describe(
@@ -140,6 +164,7 @@ class _Loop:
         self._report = report
         self._pace = Pace()
         self._last: Validation | None = None
+        self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
         train = run.settings.train
         self._stepper = Stepper(
             run.processes.wrap(run.state.network, run.platform),
@@ -225,7 +250,7 @@ class _Loop:
         if self._report is None:
             return
         self._pace.pause()
-        self._last = validate(state.average.network, run.validation, run.settings, run.platform)
+        self._last = self._validator.measure(state.average.network)
         self._report.log_validation(state.step, self._last)
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
             state.best = {"step": state.step, **self._last.mean}

@@ -3,7 +3,6 @@
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from statistics import fmean
 
@@ -11,9 +10,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsr_data import Footage, validation_windows
-from vsr_losses import luma, psnr, ssim
-from vsr_model import Network
+from vsr_data import Clip, Footage, validation_windows
+from vsr_losses import PerceptualLoss, luma, psnr, sharpness, ssim
+from vsr_model import Network, enlarge
 from vsr_settings import Settings
 from vsr_train.device import Platform
 from vsr_train.step import to_unit
@@ -21,12 +20,10 @@ from vsr_train.step import to_unit
 MOST_PICTURES = 8
 """Clips whose comparison is written out; more are measured but not shown."""
 
+PERCEPTUAL_SIDE = 540
+"""Side of the centre that VGG16 compares: whole frames would take memory that training planned."""
+
 Scores = dict[str, float]
-METRICS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
-    "psnr": psnr,
-    "psnr_y": lambda sr, gt: psnr(luma(sr), luma(gt)),
-    "ssim": ssim,
-}
 
 
 @dataclass(frozen=True)
@@ -44,86 +41,119 @@ class Validation:
     """What a validation found."""
 
     mean: Scores
-    """Each metric, averaged over windows per clip, then over clips."""
+    """Each figure, averaged over windows per clip, then over clips."""
     sources: dict[str, Scores]
     """The same for every clip by name."""
     comparisons: tuple[Comparison, ...]
     """The first window of each of the first clips."""
 
 
-@torch.no_grad()
-def validate(
-    network: Network, footage: Footage, settings: Settings, platform: Platform
-) -> Validation:
-    """Measure a network on the frames of footage, or the centres of large ones, in fp32.
+class Validator:
+    """Measures networks on the same windows, in fp32, whole frames by tiles.
 
-    `gain_db` is PSNR over the bilinear base that the network adds to, `gain_bicubic_db` over
-    bicubic, `temporal_db` over the same network seeing the centre frame repeated.
+    Figures of a window, all on RGB clamped to [0, 1] without `data.val_border`:
+    `psnr`, `psnr_y` (BT.601 luma) and `ssim`, and the same of `_bilinear` and `_bicubic` pictures;
+    `gain_db` and `gain_bicubic_db`, PSNR over those; `temporal_db`, PSNR over the same network
+    seeing the centre frame repeated; `sharpness` and `sharpness_bicubic`, the share of the ground
+    truth's fine detail; `change_error`, the mean absolute error of the change from this frame to
+    the next, where there is one; `perceptual`, VGG16's distance, where training has it.
 
     Args:
-        network: the network, in eval mode.
         footage: the validation clips.
         settings: the run; its `data.val_*` count here.
         platform: where to compute.
+        perceptual: VGG16's distance, or None.
     """
-    by_clip: dict[str, list[Scores]] = {}
-    comparisons: list[Comparison] = []
-    for name, lq_1TCHW, gt_1CHW in _windows(footage, settings, platform):
-        sr, bicubic, scores = _measure(network, lq_1TCHW, gt_1CHW, settings.data.val_border)
-        if name not in by_clip and len(comparisons) < MOST_PICTURES:
-            comparisons.append(Comparison(name, bicubic[0].cpu(), sr[0].cpu(), gt_1CHW[0].cpu()))
-        by_clip.setdefault(name, []).append(scores)
-    sources = {name: _mean(windows) for name, windows in by_clip.items()}
-    return Validation(_mean(list(sources.values())), sources, tuple(comparisons))
+
+    def __init__(
+        self,
+        footage: Footage,
+        settings: Settings,
+        platform: Platform,
+        perceptual: PerceptualLoss | None = None,
+    ) -> None:
+        self._footage = footage
+        self._data = settings.data
+        self._scale = settings.model.scale
+        self._platform = platform
+        self._perceptual = perceptual
+
+    @torch.no_grad()
+    def measure(self, network: Network) -> Validation:
+        """Measure a network, which is in eval mode."""
+        by_clip: dict[str, list[Scores]] = {}
+        comparisons: list[Comparison] = []
+        for clip, i, lq_TCHW, gt_CHW in validation_windows(self._footage, self._data.val_windows):
+            lq_1TCHW, gt_1CHW = (to_unit(part[None], self._platform) for part in (lq_TCHW, gt_CHW))
+            sr = self._enlarge(network, lq_1TCHW)
+            bicubic = _interpolate(lq_1TCHW, gt_1CHW, "bicubic")
+            scores = self._score(network, lq_1TCHW, sr, bicubic, gt_1CHW)
+            scores |= self._score_change(network, clip, i + 1, sr, gt_1CHW)
+            if clip.name not in by_clip and len(comparisons) < MOST_PICTURES:
+                pictures = (picture[0].cpu() for picture in (bicubic, sr, gt_1CHW))
+                comparisons.append(Comparison(clip.name, *pictures))
+            by_clip.setdefault(clip.name, []).append(scores)
+        sources = {name: _mean(windows) for name, windows in by_clip.items()}
+        return Validation(_mean(list(sources.values())), sources, tuple(comparisons))
+
+    def _enlarge(self, network: Network, lq_1TCHW: Tensor) -> Tensor:
+        return enlarge(network, lq_1TCHW, self._data.val_tile).clamp_(0, 1)
+
+    def _score(
+        self, network: Network, lq_1TCHW: Tensor, sr: Tensor, bicubic: Tensor, gt_1CHW: Tensor
+    ) -> Scores:
+        """Return the figures of one window but the change to the next."""
+        still = lq_1TCHW[:, lq_1TCHW.shape[1] // 2, None].expand_as(lq_1TCHW)
+        bilinear = _interpolate(lq_1TCHW, gt_1CHW, "bilinear")
+        gt = self._inner(gt_1CHW)
+        found: dict[str, Tensor] = {}
+        for name, picture in {"": sr, "_bilinear": bilinear, "_bicubic": bicubic}.items():
+            inner = self._inner(picture)
+            found[f"psnr{name}"] = psnr(inner, gt)
+            found[f"psnr_y{name}"] = psnr(luma(inner), luma(gt))
+            found[f"ssim{name}"] = ssim(inner, gt)
+            found[f"sharpness{name}"] = sharpness(inner, gt, self._scale)
+        found["gain_db"] = found["psnr"] - found["psnr_bilinear"]
+        found["gain_bicubic_db"] = found["psnr"] - found["psnr_bicubic"]
+        repeated = self._inner(self._enlarge(network, still))
+        found["temporal_db"] = found["psnr"] - psnr(repeated, gt)
+        if self._perceptual is not None:
+            found["perceptual"] = self._perceptual(_centre(sr), _centre(gt_1CHW))
+        values = torch.stack([value.double() for value in found.values()]).tolist()
+        return dict(zip(found, values, strict=True))
+
+    def _score_change(
+        self, network: Network, clip: Clip, i: int, sr: Tensor, gt_1CHW: Tensor
+    ) -> Scores:
+        """Return how wrong the change to window i is, if the clip has it."""
+        if i >= clip.windows:
+            return {}
+        lq_THWC, gt_HWC = clip.window(i)
+        lq_1TCHW = to_unit(torch.tensor(lq_THWC).permute(0, 3, 1, 2)[None], self._platform)
+        next_gt = to_unit(torch.tensor(gt_HWC).permute(2, 0, 1)[None], self._platform)
+        change = self._enlarge(network, lq_1TCHW) - sr
+        wrong = self._inner(change - (next_gt - gt_1CHW)).abs().mean()
+        return {"change_error": float(wrong)}
+
+    def _inner(self, picture_1CHW: Tensor) -> Tensor:
+        """Cut the border off, less of it where a picture is small."""
+        height, width = picture_1CHW.shape[-2:]
+        cut = max(0, min(self._data.val_border, (min(height, width) - 16) // 2))
+        return picture_1CHW[..., cut : height - cut, cut : width - cut]
 
 
-def _windows(
-    footage: Footage, settings: Settings, platform: Platform
-) -> Iterator[tuple[str, Tensor, Tensor]]:
-    side, scale = settings.data.val_patch, settings.model.scale
-    for clip, _, lq_TCHW, gt_CHW in validation_windows(footage, settings.data.val_windows):
-        height, width = lq_TCHW.shape[-2:]
-        top, left = max(0, height - side) // 2, max(0, width - side) // 2
-        lq_1TCHW = lq_TCHW[None, ..., top : top + side, left : left + side]
-        rows, columns = (slice(scale * first, scale * (first + side)) for first in (top, left))
-        gt_1CHW = gt_CHW[None, :, rows, columns]
-        yield clip.name, to_unit(lq_1TCHW, platform), to_unit(gt_1CHW, platform)
-
-
-def _measure(
-    network: Network, lq_1TCHW: Tensor, gt_1CHW: Tensor, border: int
-) -> tuple[Tensor, Tensor, Scores]:
-    """Return the network's picture, the bicubic one, and all scores of a window."""
+def _interpolate(lq_1TCHW: Tensor, gt_1CHW: Tensor, mode: str) -> Tensor:
     centre = lq_1TCHW[:, lq_1TCHW.shape[1] // 2]
-    size = gt_1CHW.shape[-2:]
-    pictures = {
-        "": network(lq_1TCHW),
-        "_bilinear": F.interpolate(centre, size=size, mode="bilinear"),
-        "_bicubic": F.interpolate(centre, size=size, mode="bicubic"),
-        "_repeated": network(centre.unsqueeze(1).expand_as(lq_1TCHW)),
-    }
-    shown = {name: picture.clamp(0, 1) for name, picture in pictures.items()}
-    target = _inner(gt_1CHW, border)
-    names = [f"{metric}{name}" for metric in METRICS for name in shown]
-    values = [
-        measure(_inner(picture, border), target)
-        for measure in METRICS.values()
-        for picture in shown.values()
-    ]
-    scores = dict(zip(names, torch.stack(values).tolist(), strict=True))
-    scores["gain_db"] = scores["psnr"] - scores["psnr_bilinear"]
-    scores["gain_bicubic_db"] = scores["psnr"] - scores["psnr_bicubic"]
-    scores["temporal_db"] = scores["psnr"] - scores["psnr_repeated"]
-    kept = {name: value for name, value in scores.items() if not name.endswith("_repeated")}
-    return shown[""], shown["_bicubic"], kept
+    return F.interpolate(centre, size=gt_1CHW.shape[-2:], mode=mode).clamp_(0, 1)
 
 
-def _inner(picture_1CHW: Tensor, border: int) -> Tensor:
-    """Cut the border off, less of it where a picture is small."""
+def _centre(picture_1CHW: Tensor) -> Tensor:
     height, width = picture_1CHW.shape[-2:]
-    cut = max(0, min(border, (min(height, width) - 16) // 2))
-    return picture_1CHW[..., cut : height - cut, cut : width - cut]
+    top, left = (max(0, side - PERCEPTUAL_SIDE) // 2 for side in (height, width))
+    return picture_1CHW[..., top : top + PERCEPTUAL_SIDE, left : left + PERCEPTUAL_SIDE]
 
 
 def _mean(scores: list[Scores]) -> Scores:
-    return {name: fmean(each[name] for each in scores) for name in scores[0]}
+    """Average each figure over those that have it."""
+    names = dict.fromkeys(name for each in scores for name in each)
+    return {name: fmean(each[name] for each in scores if name in each) for name in names}

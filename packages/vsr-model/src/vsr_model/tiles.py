@@ -1,0 +1,36 @@
+"""Enlarging frames of any size in bounded memory: tile by tile, equal to the whole at once."""
+
+import torch
+from torch import Tensor
+
+from vsr_model.network import Network
+
+
+@torch.no_grad()
+def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
+    """Enlarge windows in square tiles, each with as much around it as its output depends on.
+
+    Args:
+        network: the network.
+        lq_BTCHW: windows of any height and width, RGB in [0, 1].
+        tile: side of a tile in low-resolution pixels, without what is around it.
+
+    Returns:
+        What `network(lq_BTCHW)` returns, without a graph, to within rounding.
+    """
+    if tile < 1:
+        raise ValueError(f"a tile has a side of {tile}; it needs at least 1 pixel")
+    scale, around = network.settings.scale, network.radius
+    batch, (height, width) = len(lq_BTCHW), lq_BTCHW.shape[-2:]
+    sr_BCHW = lq_BTCHW.new_empty(batch, 3, scale * height, scale * width)
+    for top in range(0, height, tile):
+        for left in range(0, width, tile):
+            first_row, first_column = max(0, top - around), max(0, left - around)
+            bottom, right = min(top + tile, height), min(left + tile, width)
+            part = lq_BTCHW[..., first_row : bottom + around, first_column : right + around]
+            rows = slice(scale * (top - first_row), scale * (bottom - first_row))
+            columns = slice(scale * (left - first_column), scale * (right - first_column))
+            sr_BCHW[..., scale * top : scale * bottom, scale * left : scale * right] = network(
+                part
+            )[..., rows, columns]
+    return sr_BCHW
