@@ -1,7 +1,9 @@
-"""Time to cut training micro-batches from the demo's footage, without workers."""
+"""Time to cut training micro-batches from the demo's footage, in this process."""
 
+import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from vsr_data import TrainingStream, open_training
 from vsr_settings import Data, Model
@@ -10,10 +12,24 @@ SCALE, FRAMES = 3, 5
 
 
 @pytest.fixture(scope="session")
-def footage(tmp_path_factory):
-    cache = tmp_path_factory.mktemp("cache")
-    data = Data(train="demo", val="demo", patch=48, cache_dir=str(cache))
+def footage(request, tmp_path_factory):
+    """The demo, whose filming takes half a minute; run as tests, two pairs of pictures."""
+    folder = tmp_path_factory.mktemp("footage")
+    source = "demo"
+    if request.config.getoption("benchmark_disable"):
+        source = str(folder)
+        write_pairs(folder / "Patches", side=64)
+    data = Data(train=source, val="demo", patch=48, cache_dir=str(folder / "cache"))
     return open_training(data, Model(n_frames=FRAMES, scale=SCALE))
+
+
+def write_pairs(folder, side):
+    rng = np.random.default_rng(0)
+    for kind, height, width in (("LR", FRAMES * side, side), ("GT", side * SCALE, side * SCALE)):
+        (folder / kind).mkdir(parents=True)
+        for number in range(2):
+            picture = Image.fromarray(rng.integers(256, size=(height, width, 3), dtype=np.uint8))
+            picture.save(folder / kind / f"{number}.png")
 
 
 @pytest.mark.benchmark(group="data")
