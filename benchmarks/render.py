@@ -1,0 +1,195 @@
+"""`python benchmarks/render.py`: turn build/benchmarks.json into docs/benchmarks.md and its plot.
+
+Times come from that file, memory and arithmetic at full size from the trace, so the page is whole
+on a machine without a card.
+"""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from plain import PLAIN
+
+from vsr_settings import Model, Settings, hardware_preset
+from vsr_train.memory import WORKSPACE_BYTES, Trace, trace
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "build" / "benchmarks.json"
+PAGE = ROOT / "docs" / "benchmarks.md"
+PLOT = ROOT / "docs" / "benchmarks.svg"
+
+NETWORKS = {"64x24": Model(), "128x36": Model(n_feats=128, n_blocks=36)}
+WAYS = ("plain", "none", "blocks", "segments")
+PRECISIONS = ("fp16", "fp32")
+MIB, GIB = 1 << 20, 1 << 30
+CARD = hardware_preset("tesla-p4")
+
+
+@dataclass(frozen=True)
+class Row:
+    """One configuration at full size."""
+
+    network: str
+    way: str
+    precision: str
+    traced: Trace
+    extra: float
+    """Share of arithmetic above that without recomputation."""
+
+    @property
+    def needed_mib(self) -> float:
+        """What the allocator reserves and operators' workspaces."""
+        return (self.traced.reserved_bytes + WORKSPACE_BYTES) / MIB
+
+    @property
+    def seconds(self) -> float:
+        """Time of 16 samples at the card's whole arithmetic rate: no card is faster than this."""
+        return 16 * self.traced.flops_per_sample / (CARD.fp32_tflops * 1e12)
+
+
+def main() -> None:
+    """Write the page and the plot."""
+    results = json.loads(RESULTS.read_text())
+    rows = full_size()
+    PLOT.write_text(plot(rows))
+    PAGE.write_text(page(results, rows))
+
+
+def full_size() -> list[Row]:
+    """Trace every configuration of the page."""
+    rows = []
+    for network, model in NETWORKS.items():
+        for precision in PRECISIONS:
+            traces = {way: _trace(model, way, precision) for way in WAYS}
+            least = traces["none"].flops_per_sample
+            rows += [
+                Row(network, way, precision, traced, traced.flops_per_sample / least - 1)
+                for way, traced in traces.items()
+            ]
+    return rows
+
+
+def _trace(model: Model, way: str, precision: str) -> Trace:
+    if way == "plain":
+        return trace(Settings(model=model), precision, PLAIN)
+    return trace(Settings(model=model.model_copy(update={"recompute": way})), precision)
+
+
+def page(results: dict, rows: list[Row]) -> str:
+    """Return the page's Markdown."""
+    machine = results["machine_info"]
+    cores = machine["cpu"].get("count", machine["threads"])
+    where = f"{machine['cuda'] or machine['model']}, {cores} cores, torch {machine['torch']}"
+    parts = [
+        "# Benchmarks",
+        "Written by `python benchmarks/render.py` after `nox -s benchmarks`.",
+        "## What a step takes on a Tesla P4",
+        f"Batch 4, 5 frames of 180×180 pixels, scale 3, perceptual loss on, two or more micro-"
+        f"batches a step, weight average included. Bytes and FLOPs are traced (no card measured "
+        f"them): *tensors* is the peak of what is alive, *reserved* what CUDA's allocator holds "
+        f"for it by its own rules. The card has {CARD.vram_mib} MiB; {CARD.reserve_mib} are kept "
+        f"for the context and slack, which leaves **{CARD.budget_mib} MiB** for reserved memory "
+        f"and workspaces, for which {WORKSPACE_BYTES // MIB} MiB are assumed. *Least time* is "
+        f"the arithmetic of 16 samples at {CARD.fp32_tflops} TFLOP/s: a bound, not a measurement. "
+        "*plain* is the yardstick: four overlapping prefixes of VGG16, no activation in place, "
+        "the whole batch at once.",
+        _full_size_table(rows),
+        "![Peak memory and arithmetic of each configuration against the card's memory]"
+        f"({PLOT.name})",
+        "## Time of a step against the plain formulation",
+        f"Measured on: {where}; medians of alternating rounds in one process. A ratio under 1 is "
+        "a saving. *Of the peak* is arithmetic done per second as a share of this machine's "
+        "matrix product.",
+        _steps_table(results),
+        "## Everything else",
+        _others_table(results),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _full_size_table(rows: list[Row]) -> str:
+    lines = [
+        "| network | precision | recompute | tensors | reserved | fits | GFLOP per sample "
+        "| extra | least time |",
+        "|---|---|---|---:|---:|---|---:|---:|---:|",
+    ]
+    for row in rows:
+        fits = "yes" if row.needed_mib <= CARD.budget_mib else "no"
+        lines.append(
+            f"| {row.network} | {row.precision} | {row.way} "
+            f"| {row.traced.peak_bytes / GIB:.2f} GiB | {row.traced.reserved_bytes / GIB:.2f} GiB "
+            f"| {fits} | {row.traced.flops_per_sample / 1e9:,.0f} | {row.extra:+.1%} "
+            f"| {row.seconds:.1f} s |"
+        )
+    return "\n".join(lines)
+
+
+def _steps_table(results: dict) -> str:
+    lines = [
+        "| network | precision | recompute | perceptual | patch × batch | step | ratio to plain "
+        "| samples/s | of the peak |",
+        "|---|---|---|---|---|---:|---:|---:|---:|",
+    ]
+    for bench in results["benchmarks"]:
+        if bench["group"] == "step":
+            info = bench["extra_info"]
+            lines.append(
+                f"| {info['network']} | {info['precision']} | {info['recompute']} "
+                f"| {'on' if info['perceptual'] else 'off'} | {info['patch']} × {info['batch']} "
+                f"| {bench['stats']['median'] * 1e3:.0f} ms | **{info['ratio_to_plain']:.2f}** "
+                f"| {info['samples_per_second']:.2f} | {info['share_of_matmul_peak']:.0%} |"
+            )
+    return "\n".join(lines)
+
+
+def _others_table(results: dict) -> str:
+    lines = ["| group | benchmark | median |", "|---|---|---:|"]
+    for bench in results["benchmarks"]:
+        if bench["group"] != "step":
+            lines.append(
+                f"| {bench['group']} | `{bench['name']}` | {bench['stats']['median'] * 1e3:.2f} ms |"
+            )
+    return "\n".join(lines)
+
+
+def plot(rows: list[Row]) -> str:
+    """Return an SVG: a bar of memory per configuration, the card's line, and the least time."""
+    bar, gap, left, width = 15, 5, 170, 470
+    top = 40
+    most = max(row.needed_mib for row in rows)
+    height = top + len(rows) * (bar + gap) + 30
+    scale = width / most
+    line = left + CARD.budget_mib * scale
+    parts = [
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 150} {height}" '
+        'font-family="sans-serif" font-size="11">',
+        "<title>Reserved memory and workspaces of a training step, and the least time of 16 "
+        "samples, on a Tesla P4</title>",
+        '<rect width="100%" height="100%" fill="white"/>',
+        f'<text x="{left}" y="16">reserved memory + workspaces, MiB</text>',
+        f'<text x="{left + width + 20}" y="16">samples/s at most</text>',
+    ]
+    for place, row in enumerate(rows):
+        y = top + place * (bar + gap)
+        fits = row.needed_mib <= CARD.budget_mib
+        colour = "#4477aa" if fits else "#cc6677"
+        long = row.needed_mib * scale
+        parts += [
+            f'<text x="{left - 6}" y="{y + 12}" text-anchor="end">'
+            f"{row.network} {row.precision} {row.way}</text>",
+            f'<rect x="{left}" y="{y}" width="{long:.0f}" height="{bar}" fill="{colour}"/>',
+            f'<text x="{left + 4}" y="{y + 12}" fill="white">{row.needed_mib:,.0f}</text>',
+            f'<text x="{left + width + 20}" y="{y + 12}">{16 / row.seconds:.1f}</text>',
+        ]
+    parts += [
+        f'<line x1="{line:.0f}" x2="{line:.0f}" y1="{top - 14}" y2="{height - 26}" '
+        'stroke="black" stroke-dasharray="4 3"/>',
+        f'<text x="{line:.0f}" y="{height - 10}" text-anchor="middle">'
+        f"what a P4 has: {CARD.budget_mib:,} of {CARD.vram_mib:,}</text>",
+        "</svg>",
+    ]
+    return "\n".join(parts) + "\n"
+
+
+if __name__ == "__main__":
+    main()
