@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
+from rich.console import Console, Group
+from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 from torch.utils.tensorboard import SummaryWriter
 
 from vsr_losses import LossTerms
@@ -41,16 +43,22 @@ class Report:
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
-            BarColumn(bar_width=20),
-            TextColumn("{task.description}"),
-            TimeRemainingColumn(compact=True),
+            BarColumn(bar_width=30),
+            TimeRemainingColumn(),
             console=console,
-            disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("", total=self._last_step, completed=start_step)
+        self._figures = Text("…")
+        self._live = Live(
+            Group(self._progress, self._figures),
+            console=console,
+            transient=True,
+            refresh_per_second=4,
+        )
 
     def __enter__(self) -> Self:
-        self._progress.start()
+        if self._console.is_terminal:
+            self._live.start()
         return self
 
     def __exit__(
@@ -59,7 +67,7 @@ class Report:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._progress.stop()
+        self._live.stop()
         self._board.close()
 
     def say(self, line: str) -> None:
@@ -98,7 +106,7 @@ class Report:
             self._board.add_scalar(f"train/{name}", row[name], step)
         shown = " · ".join(f"{name} {value:.4f}" for name, value in loss.items())
         pace = f"{shown} · lr {lr:.1e} · {samples_per_s:.1f} samples/s"
-        self._progress.update(self._task, description=pace)
+        self._figures.plain = pace
         if not self._console.is_terminal:
             self.say(f"step {step}/{self._last_step} · {pace}")
 
