@@ -84,22 +84,28 @@ def page(results: dict, rows: list[Row]) -> str:
         "# Benchmarks",
         "Written by `python benchmarks/render.py` after `nox -s benchmarks`.",
         "## What a step takes on a Tesla P4",
-        f"Batch 4, 5 frames of 180×180 pixels, scale 3, perceptual loss on, two or more micro-"
-        f"batches a step, weight average included. Bytes and FLOPs are traced (no card measured "
-        f"them): *tensors* is the peak of what is alive, *reserved* what CUDA's allocator holds "
-        f"for it by its own rules. The card has {CARD.vram_mib} MiB; {CARD.reserve_mib} are kept "
-        f"for the context and slack, which leaves **{CARD.budget_mib} MiB** for reserved memory "
-        f"and workspaces, for which {WORKSPACE_BYTES // MIB} MiB are assumed. *Least time* is "
-        f"the arithmetic of 16 samples at {CARD.fp32_tflops} TFLOP/s: a bound, not a measurement. "
-        "*plain* is the yardstick: four overlapping prefixes of VGG16, no activation in place, "
-        "the whole batch at once.",
+        (
+            f"Batch 4, 5 frames of 180×180 pixels, scale 3, perceptual loss on, two or more micro-"
+            f"batches a step, weight average included. Bytes and FLOPs are traced (no card measured "
+            f"them): *tensors* is the peak of what is alive, *reserved* what CUDA's allocator holds "
+            f"for it by its own rules. The card has {CARD.vram_mib} MiB; {CARD.reserve_mib} are kept "
+            f"for the context and slack, which leaves **{CARD.budget_mib} MiB** for reserved memory "
+            f"and workspaces, for which {WORKSPACE_BYTES // MIB} MiB are assumed. *Least time* is "
+            f"the arithmetic of 16 samples at {CARD.fp32_tflops} TFLOP/s: a bound, not a measurement. "
+            "*plain* is the yardstick: four overlapping prefixes of VGG16, no activation in place, "
+            "the whole batch at once."
+        ),
         _full_size_table(rows),
-        "![Peak memory and arithmetic of each configuration against the card's memory]"
-        f"({PLOT.name})",
+        (
+            "![Peak memory and arithmetic of each configuration against the card's memory]"
+            f"({PLOT.name})"
+        ),
         "## Time of a step against the plain formulation",
-        f"Measured on: {where}; medians of alternating rounds in one process. A ratio under 1 is "
-        "a saving. *Of the peak* is arithmetic done per second as a share of this machine's "
-        "matrix product.",
+        (
+            f"Measured on: {where}; medians of alternating rounds in one process. A ratio under 1 is "
+            "a saving. *Of the peak* is arithmetic done per second as a share of this machine's "
+            "matrix product."
+        ),
         _steps_table(results),
         "## Everything else",
         _others_table(results),
@@ -109,8 +115,10 @@ def page(results: dict, rows: list[Row]) -> str:
 
 def _full_size_table(rows: list[Row]) -> str:
     lines = [
-        "| network | precision | recompute | tensors | reserved | fits | GFLOP per sample "
-        "| extra | least time |",
+        (
+            "| network | precision | recompute | tensors | reserved | fits | GFLOP per sample "
+            "| extra | least time |"
+        ),
         "|---|---|---|---:|---:|---|---:|---:|---:|",
     ]
     for row in rows:
@@ -126,8 +134,10 @@ def _full_size_table(rows: list[Row]) -> str:
 
 def _steps_table(results: dict) -> str:
     lines = [
-        "| network | precision | recompute | perceptual | patch × batch | step | ratio to plain "
-        "| samples/s | of the peak |",
+        (
+            "| network | precision | recompute | perceptual | patch × batch | step | ratio to plain "
+            "| samples/s | of the peak |"
+        ),
         "|---|---|---|---|---|---:|---:|---:|---:|",
     ]
     for bench in results["benchmarks"]:
@@ -144,11 +154,11 @@ def _steps_table(results: dict) -> str:
 
 def _others_table(results: dict) -> str:
     lines = ["| group | benchmark | median |", "|---|---|---:|"]
-    for bench in results["benchmarks"]:
-        if bench["group"] != "step":
-            lines.append(
-                f"| {bench['group']} | `{bench['name']}` | {bench['stats']['median'] * 1e3:.2f} ms |"
-            )
+    lines += [
+        f"| {bench['group']} | `{bench['name']}` | {bench['stats']['median'] * 1e3:.2f} ms |"
+        for bench in results["benchmarks"]
+        if bench["group"] != "step"
+    ]
     return "\n".join(lines)
 
 
@@ -161,10 +171,14 @@ def plot(rows: list[Row]) -> str:
     scale = width / most
     line = left + CARD.budget_mib * scale
     parts = [
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 150} {height}" '
-        'font-family="sans-serif" font-size="11">',
-        "<title>Reserved memory and workspaces of a training step, and the least time of 16 "
-        "samples, on a Tesla P4</title>",
+        (
+            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {left + width + 150} {height}" '
+            'font-family="sans-serif" font-size="11">'
+        ),
+        (
+            "<title>Reserved memory and workspaces of a training step, and the least time of 16 "
+            "samples, on a Tesla P4</title>"
+        ),
         '<rect width="100%" height="100%" fill="white"/>',
         f'<text x="{left}" y="16">reserved memory + workspaces, MiB</text>',
         f'<text x="{left + width + 20}" y="16">samples/s at most</text>',
@@ -175,17 +189,23 @@ def plot(rows: list[Row]) -> str:
         colour = "#4477aa" if fits else "#cc6677"
         long = row.needed_mib * scale
         parts += [
-            f'<text x="{left - 6}" y="{y + 12}" text-anchor="end">'
-            f"{row.network} {row.precision} {row.way}</text>",
+            (
+                f'<text x="{left - 6}" y="{y + 12}" text-anchor="end">'
+                f"{row.network} {row.precision} {row.way}</text>"
+            ),
             f'<rect x="{left}" y="{y}" width="{long:.0f}" height="{bar}" fill="{colour}"/>',
             f'<text x="{left + 4}" y="{y + 12}" fill="white">{row.needed_mib:,.0f}</text>',
             f'<text x="{left + width + 20}" y="{y + 12}">{16 / row.seconds:.1f}</text>',
         ]
     parts += [
-        f'<line x1="{line:.0f}" x2="{line:.0f}" y1="{top - 14}" y2="{height - 26}" '
-        'stroke="black" stroke-dasharray="4 3"/>',
-        f'<text x="{line:.0f}" y="{height - 10}" text-anchor="middle">'
-        f"what a P4 has: {CARD.budget_mib:,} of {CARD.vram_mib:,}</text>",
+        (
+            f'<line x1="{line:.0f}" x2="{line:.0f}" y1="{top - 14}" y2="{height - 26}" '
+            'stroke="black" stroke-dasharray="4 3"/>'
+        ),
+        (
+            f'<text x="{line:.0f}" y="{height - 10}" text-anchor="middle">'
+            f"what a P4 has: {CARD.budget_mib:,} of {CARD.vram_mib:,}</text>"
+        ),
         "</svg>",
     ]
     return "\n".join(parts) + "\n"
