@@ -97,6 +97,8 @@ def trains(draw, *, max_batch: int = 4096, max_accumulation: int = 4096) -> Trai
         save_every=draw(every),
         log_every=draw(every),
         keep_checkpoints=draw(st.integers(1, 1000)),
+        watch_every=draw(every),
+        on_stagnation=draw(st.sampled_from(["stop", "warn"])),
     )
 
 

@@ -249,6 +249,14 @@ class Train(Section):
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] = 3
     """Latest checkpoints kept; older ones are deleted."""
 
+    watch_every: Annotated[int, Field(ge=1)] = 100
+    """Steps between looks at whether the run learns; one takes about as long as a third of a
+    micro-batch."""
+
+    on_stagnation: Literal["stop", "warn"] = "stop"
+    """What happens to a run that stagnates or diverges, or whose training pairs are wrong: `stop`
+    saves it and ends it with its diagnosis, `warn` tells the diagnosis and goes on."""
+
 
 class Run(Section):
     """Where a run happens and what it is called."""

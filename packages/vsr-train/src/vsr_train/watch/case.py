@@ -1,0 +1,96 @@
+"""What a diagnosis has to go on, gathered in one place so that every cause is a pure function."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from vsr_data import Finding
+from vsr_losses import HybridLoss
+from vsr_model.network import Network
+from vsr_settings import Train
+from vsr_train.watch.figures import Detail
+from vsr_train.watch.looks import Look, detail_of
+from vsr_train.watch.probe import Probe
+from vsr_train.watch.verdicts import POOL, Judgement
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What needs no measuring: which parameters are trained, and whose features are compared."""
+
+    frozen: float
+    """Share of the network's parameters that require no gradient."""
+    forgotten: float
+    """Share of them that the optimiser does not hold."""
+    perceptual_weight: float
+    """Weight of the perceptual term; 0 where there is none."""
+    provenance: str
+    """Why the perceptual network's weights are believed; empty where there is none."""
+    perceptual_trained: bool
+    """Whether a parameter of the perceptual network can change."""
+
+    @classmethod
+    def of(cls, network: Network, loss: HybridLoss, optimizer: torch.optim.Optimizer) -> "Facts":
+        """Take the facts of a run."""
+        held = {id(p) for group in optimizer.param_groups for p in group["params"]}
+        parameters = list(network.parameters())
+        whole = sum(p.numel() for p in parameters)
+        perceptual = loss.perceptual
+        features = [] if perceptual is None else list(perceptual.parameters())
+        return cls(
+            frozen=sum(p.numel() for p in parameters if not p.requires_grad) / whole,
+            forgotten=sum(p.numel() for p in parameters if id(p) not in held) / whole,
+            perceptual_weight=loss.weights["perceptual"],
+            provenance="" if perceptual is None else perceptual.vgg.provenance,
+            perceptual_trained=any(p.requires_grad or id(p) in held for p in features),
+        )
+
+
+@dataclass(frozen=True)
+class Case:
+    """A run that does not learn."""
+
+    judgement: Judgement
+    looks: Sequence[Look]
+    train: Train
+    facts: Facts
+    findings: Sequence[Finding] = ()
+    """What the pre-flight's tests say of the pairs that the last look saw."""
+    pairs: int = 0
+    """How many pairs that were."""
+    probe: Probe | None = None
+    """None where it was not made."""
+
+    @property
+    def last(self) -> Look:
+        """The latest look."""
+        return self.looks[-1]
+
+    @property
+    def now(self) -> Detail:
+        """Detail figures of the latest looks."""
+        return detail_of(self.looks[-POOL:])
+
+    @property
+    def largest_move(self) -> float:
+        """Largest relative change of the weights that a look saw; infinite where one was NaN."""
+        moves = [look.moves for look in self.looks]
+        return max(moves) if all(map(math.isfinite, moves)) else math.inf
+
+    @property
+    def moves_per_lr(self) -> float:
+        """Relative change of the weights per learning rate: 1 to 10 where Adam is left to work."""
+        ratios = [look.moves / look.lr for look in self.looks[-POOL:] if look.lr > 0]
+        return max(ratios, default=0.0)
+
+    @property
+    def weight_growth(self) -> float:
+        """Norm of the weights over that at the first look."""
+        return self.last.weight_norm / (self.looks[0].weight_norm or 1.0)
+
+    @property
+    def recipe_is_sound(self) -> bool:
+        """Whether a plain recipe does no better: network or data are at fault."""
+        return self.probe is not None and not self.probe.learned
