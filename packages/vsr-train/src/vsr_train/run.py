@@ -79,10 +79,10 @@ def prepare(
         )
     state = TrainingState.fresh(settings, platform)
     notes = _take_up(state, settings, folder, resume)
-    loss = HybridLoss(settings.loss).to(platform.device)
     with processes.first_before_others():  # which then find its frames decoded
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
+    loss = HybridLoss(settings.loss).to(platform.device)
     return Run(settings, platform, folder, training, validation, loss, state, processes, notes)
 
 
