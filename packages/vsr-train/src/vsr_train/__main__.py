@@ -21,7 +21,9 @@ from vsr_train.run import opening, prepare, start, validate_only
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = _parser().parse_args(arguments)
-    console, errors = Console(), Console(stderr=True)
+    # Where there is no terminal rich assumes 80 columns, which cuts the names of clips.
+    console = Console(width=None if sys.stdout.isatty() else 120)
+    errors = Console(stderr=True)
     _tell_of_decoding(errors)
     try:
         reading = read(chosen.settings, chosen.set)
