@@ -2,8 +2,10 @@
 
 from vsr_settings.errors import Problem, SettingsError
 from vsr_settings.loading import Reading, load, loads, read
+from vsr_settings.memory import Memory, predict
+from vsr_settings.planned import card, effective_batch, precision
 from vsr_settings.presets import HardwarePreset, PresetName, hardware_preset, match_preset
-from vsr_settings.resolution import card, effective_batch, precision, resolve
+from vsr_settings.resolution import resolve
 from vsr_settings.schema import Data, Hardware, Loss, Model, Run, Settings, Train
 from vsr_settings.writing import to_toml
 
@@ -12,6 +14,7 @@ __all__ = [
     "Hardware",
     "HardwarePreset",
     "Loss",
+    "Memory",
     "Model",
     "PresetName",
     "Problem",
@@ -27,6 +30,7 @@ __all__ = [
     "loads",
     "match_preset",
     "precision",
+    "predict",
     "read",
     "resolve",
     "to_toml",

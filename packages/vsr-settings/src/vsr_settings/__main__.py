@@ -1,4 +1,4 @@
-"""`python -m vsr_settings`: check, explain, document and import settings.
+"""`python -m vsr_settings`: check, explain, plan, document and import settings.
 
 Exits with 0, or with 2 where something is refused; never with a traceback.
 """
@@ -15,12 +15,23 @@ from vsr_settings.errors import SettingsError
 from vsr_settings.explaining import explained, explanation
 from vsr_settings.importing import import_python
 from vsr_settings.loading import read
+from vsr_settings.nearest import changed
+from vsr_settings.planning import candidates, planned, planned_toml
 from vsr_settings.reference import json_schema, reference_page
 from vsr_settings.sources import UnreadableError, printable, text_of
 
 REFUSED: Final = 2
 BROKEN_PIPE: Final = 141
-_WHAT: Final = "Check, explain, document and import settings."
+_WHAT: Final = "Check, explain, plan, document and import settings."
+_PLANNED: Final = {
+    "preset": "hardware.preset",
+    "n_feats": "model.n_feats",
+    "n_blocks": "model.n_blocks",
+    "n_frames": "model.n_frames",
+    "scale": "model.scale",
+    "patch": "data.patch",
+}
+"""Options of `plan`, by the setting that each is short for."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -51,6 +62,8 @@ def _run(options: argparse.Namespace) -> int:
             return _check(options.files, options.set)
         case "explain":
             return _explain(options.file, options.set, as_json=options.json)
+        case "plan":
+            return _plan(options)
         case "import":
             return _import(options.config, options.output)
         case "schema":
@@ -84,6 +97,33 @@ def _explain(file: str | None, overrides: Sequence[str], *, as_json: bool) -> in
     return 0
 
 
+def _plan(options: argparse.Namespace) -> int:
+    """List what fits, and write the chosen one where that is asked for."""
+    given = {path: getattr(options, name) for name, path in _PLANNED.items()}
+    overrides = [f"{path}={text}" for path, text in given.items() if text is not None]
+    if options.effective_batch is not None:
+        # any split will do to be read: every one is tried
+        samples = options.effective_batch
+        overrides += [f"hardware.effective_batch={samples}"]
+        overrides += ["train.batch_size=1", f"train.accumulation_steps={samples}"]
+    elsewhere = "hardware.allow_over_budget=true"  # what does not fit is what a plan is for
+    reading = read(None, [*overrides, *options.set, elsewhere])
+    settings = changed(reading.settings, {"hardware.allow_over_budget": False})
+    found = candidates(settings)
+    print(planned(settings, found), end="")
+    if not 1 <= options.choose <= len(found):
+        print(f"there is no configuration {options.choose} to write", file=sys.stderr)
+        return REFUSED
+    if options.output is None:
+        return 0
+    written = {
+        path
+        for path, source in reading.sources.items()
+        if not source.startswith(("default", "preset ")) and path != elsewhere.partition("=")[0]
+    }
+    return _write(options.output, planned_toml(found[options.choose - 1], written))
+
+
 def _import(config: str, output: str | None) -> int:
     source = printable(config)
     try:
@@ -103,9 +143,14 @@ def _import(config: str, output: str | None) -> int:
     if output is None:
         print(imported.toml(), end="")
         return 0
+    return _write(output, imported.toml())
+
+
+def _write(output: str, text: str) -> int:
+    """Write a settings file that is not there yet."""
     try:
         with Path(output).open("x", encoding="utf-8") as file:
-            file.write(imported.toml())
+            file.write(text)
     except FileExistsError:
         print(f"{printable(output)}: exists; give another name to -o", file=sys.stderr)
         return REFUSED
@@ -129,13 +174,25 @@ def _parser() -> argparse.ArgumentParser:
     explain.add_argument("--json", action="store_true", help="print JSON")
     _add_set(explain)
 
+    plan = commands.add_parser("plan", help="list what fits a card, fastest first")
+    for name, path in _PLANNED.items():
+        plan.add_argument(f"--{name.replace('_', '-')}", metavar="VALUE", help=f"{path}")
+    plan.add_argument("--effective-batch", metavar="N", help="samples of an optimiser step")
+    plan.add_argument("--choose", type=int, default=1, metavar="ROW", help="the one to write")
+    _add_output(plan)
+    _add_set(plan)
+
     commands.add_parser("schema", help="print the JSON schema, docs/settings.schema.json")
     commands.add_parser("reference", help="print the reference page, docs/settings.md")
 
     old = commands.add_parser("import", help="turn an old Python configuration into TOML")
     old.add_argument("config", metavar="CONFIG.py", help="upper-case names; it is not executed")
-    old.add_argument("-o", "--output", metavar="OUT", help="a file to write, which must be new")
+    _add_output(old)
     return parser
+
+
+def _add_output(command: argparse.ArgumentParser) -> None:
+    command.add_argument("-o", "--output", metavar="OUT", help="a file to write, which must be new")
 
 
 def _add_set(command: argparse.ArgumentParser) -> None:

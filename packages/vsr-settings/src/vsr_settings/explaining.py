@@ -2,10 +2,12 @@
 
 from typing import Any
 
+from vsr_settings.budget import budget_mib, fits
 from vsr_settings.fields import facts, section_types
 from vsr_settings.loading import Reading
+from vsr_settings.memory import MIB, predict
+from vsr_settings.planned import card, effective_batch, precision
 from vsr_settings.presets import HardwarePreset
-from vsr_settings.resolution import card, effective_batch, precision
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value
 
@@ -34,7 +36,9 @@ def explanation(reading: Reading) -> dict[str, Any]:
         "precision": precision(settings),
         "effective_batch": effective_batch(settings),
         "recompute": settings.model.recompute,
-        "budget_mib": planned.budget_mib,
+        "memory": _memory(settings),
+        "budget_mib": budget_mib(settings),
+        "fits": fits(settings),
     }
 
 
@@ -42,7 +46,7 @@ def explained(reading: Reading) -> str:
     """The same for people, as a page of plain text."""
     settings = reading.settings
     planned = card(settings.hardware)
-    lines = [*_table(reading), "", *_card_lines(planned)]
+    lines = [*_table(reading), "", *_memory_lines(settings), "", *_card_lines(planned)]
     lines += [
         f"AMP: {amp_sentence(settings)}",
         f"an optimiser step sees {effective_batch(settings)} samples",
@@ -75,6 +79,27 @@ def amp_sentence(settings: Settings) -> str:
 def _gain(planned: HardwarePreset) -> str:
     half, single = planned.tflops("fp16"), planned.tflops("fp32")
     return f", at up to {half / single:.1f} times fp32's arithmetic" if half and single else ""
+
+
+def _memory(settings: Settings) -> dict[str, int]:
+    """What a training step takes, in bytes, by category, with the sums."""
+    memory = predict(settings)
+    sums = {"allocated": memory.allocated, "reserved": memory.reserved}
+    return memory.categories() | sums
+
+
+def _memory_lines(settings: Settings) -> list[str]:
+    """What a training step takes, in MiB, beside what the card has for it."""
+    memory, budget = predict(settings), budget_mib(settings)
+    rows = {name.replace("_", " "): size for name, size in memory.categories().items()}
+    kept = precision(settings)
+    head = f"a training step in {kept} with recompute {settings.model.recompute!r}, predicted;"
+    lines = [f"{head} at its highest in the {memory.moment}:"]
+    lines += [f"  {name:<18}  {size / MIB:>9.1f} MiB" for name, size in rows.items()]
+    verdict = (
+        "" if budget is None else f" of {budget}: " + ("fits" if fits(settings) else "too much")
+    )
+    return [*lines, f"  {'reserved':<18}  {memory.reserved / MIB:>9.1f} MiB{verdict}"]
 
 
 def _table(reading: Reading) -> list[str]:

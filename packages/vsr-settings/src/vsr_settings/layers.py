@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from vsr_settings.resolution import preset_values
+from vsr_settings.planned import preset_values
 from vsr_settings.schema import Hardware, Settings
 from vsr_settings.sources import LAYERS, Entry
 

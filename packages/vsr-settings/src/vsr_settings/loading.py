@@ -15,7 +15,8 @@ from pydantic import ValidationError
 from vsr_settings.errors import ABSENT, Problem, SettingsError
 from vsr_settings.fields import Fact, facts, section_types
 from vsr_settings.layers import assembled
-from vsr_settings.resolution import FROM_PRESET, resolve
+from vsr_settings.planned import FROM_PRESET
+from vsr_settings.resolution import resolve
 from vsr_settings.rules import Finding, broken_rules, cautions
 from vsr_settings.schema import Settings
 from vsr_settings.sources import (

@@ -2,8 +2,8 @@
 
 A step has a handful of moments that can be the highest: the end of the network's forward pass, the
 loss, the way back through the upsampler, through the first recomputed stretch of blocks, and
-through the last, when all gradients are there. Each is a sum of tensors; the peak is the largest sum. The
-judge is `vsr_train.memory`, which runs the step on tensors without values and counts every byte.
+through the last, when all gradients are there. Each is a sum of tensors; the peak is the largest.
+The judge is `vsr_train.memory`, which runs the step on tensors without values and counts bytes.
 """
 
 from collections.abc import Iterator
@@ -20,7 +20,8 @@ WORKSPACE: Final = 256 * MIB
 VGG_WEIGHTS: Final = 30_541_080
 """VGG16 up to relu4_3 in fp32, with the mean and deviation of its pictures."""
 _SCALARS: Final = 1024
-"""Room for the scalars of a step: losses, norms."""
+"""Room for the scalars of a step, losses and norms; 1/256 of the activations goes with it, for what
+the sums leave out: biases, and gradients that land in another order."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _memory(settings: Settings, sizes: Sizes) -> Memory:
         average=weights,
         perceptual_weights=VGG_WEIGHTS if settings.loss.perceptual_weight > 0 else 0,
         input=sizes.window + sizes.picture,
-        activations=highest.activations + _SCALARS,
+        activations=highest.activations + highest.activations // 256 + _SCALARS,
         loss=highest.loss,
         workspace=WORKSPACE,
         slack=0,
@@ -259,7 +260,7 @@ class _Step:
         yield Moment(
             "backward of the fusion",
             self._gradients or upsampled,
-            alive + (maps + 4) * sizes.features,
+            alive + (maps + 4) * sizes.features + sizes.element * weights.fuse,
         )
         shared = sizes.frames > 3  # a weight used in several frames sums its gradients first
         recast = self._recast_blocks * 2 * convolution if sizes.is_half else 0
@@ -293,13 +294,18 @@ class _Step:
         if sizes.is_half:
             alive += sizes.window * sizes.element // FP32
         yield Moment(name, FP32 * weights.total, alive + 2 * convolution)
-        trunk = weights.trunk + weights.fuse
-        halves = 0 if self._recomputes else sizes.element * trunk
-        recast = self._recast_blocks * 2 * convolution
-        alive += (halves + recast if sizes.is_half else 0) + 2 * convolution
-        alive += (self._stretches + self._stretch_maps(0)) * sizes.features
-        pending = sizes.element * trunk if sizes.frames > 3 else 0
-        yield Moment(name, FP32 * (weights.total - trunk - weights.extract), alive + pending)
+        if not sizes.is_half:
+            return
+        # its sums are halves, and so are its weights, until they land in single precision
+        first = self._recast_blocks or sizes.depth
+        for blocks in {first, sizes.depth}:
+            trunk = 2 * blocks * weights.convolution + weights.fuse
+            halves = first * 2 * convolution + 2 * convolution
+            pending = sizes.element * trunk if sizes.frames > 3 else 0
+            stretches = blocks * self._stretches // sizes.depth
+            maps = (stretches + self._stretch_maps(0)) * sizes.features
+            complete = FP32 * (weights.total - trunk - weights.extract)
+            yield Moment(name, complete, alive + halves + pending + maps)
 
     @property
     def _stretch_blocks(self) -> int:

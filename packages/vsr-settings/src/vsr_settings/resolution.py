@@ -3,21 +3,9 @@
 Resolved settings resolve to themselves, so a stored text reloads as it was stored.
 """
 
-from dataclasses import replace
-from typing import Any
-
-from vsr_settings.presets import HardwarePreset, Precision, hardware_preset, with_capability
+from vsr_settings.planned import preset_values
 from vsr_settings.recomputation import least_recomputation
 from vsr_settings.schema import Hardware, Settings, Train
-
-FROM_PRESET = (
-    "vram_mib",
-    "reserve_mib",
-    "compute_capability",
-    "effective_batch",
-    "memory_format",
-)
-"""Fields of `[hardware]` that take the preset's value where they are left out."""
 
 
 def resolve(settings: Settings, world_size: int = 1) -> Settings:
@@ -38,43 +26,6 @@ def resolve(settings: Settings, world_size: int = 1) -> Settings:
     )
     model = concrete.model.model_copy(update={"recompute": least_recomputation(concrete)})
     return concrete.model_copy(update={"model": model})
-
-
-def card(hardware: Hardware) -> HardwarePreset:
-    """The card a run is planned for: its preset with the overrides applied.
-
-    What is native follows an overridden compute capability.
-    """
-    preset = hardware_preset(hardware.preset)
-    if hardware.compute_capability is not None:
-        preset = with_capability(preset, hardware.compute_capability)
-    given: dict[str, Any] = {name: getattr(hardware, name) for name in FROM_PRESET}
-    return replace(preset, **{name: value for name, value in given.items() if value is not None})
-
-
-def preset_values(hardware: Hardware) -> dict[str, Any]:
-    """What `FROM_PRESET` fields of the card come to, less those that no preset knows."""
-    planned = card(hardware)
-    values = {name: getattr(planned, name) for name in FROM_PRESET}
-    return {name: value for name, value in values.items() if value is not None}
-
-
-def precision(settings: Settings) -> Precision:
-    """The precision of convolutions on the card that is planned for."""
-    if not settings.train.use_amp:
-        return "fp32"
-    if settings.train.amp_dtype != "auto":
-        return settings.train.amp_dtype
-    planned = card(settings.hardware)
-    on_cpu = planned.name == "cpu" or settings.run.device == "cpu"
-    return "bf16" if on_cpu or planned.native_bf16 else "fp16"
-
-
-def effective_batch(settings: Settings) -> int:
-    """Samples of an optimiser step: batch_size × accumulation_steps × world_size."""
-    train = settings.train
-    world_size = 1 if train.world_size == "auto" else train.world_size
-    return train.batch_size * train.accumulation_steps * world_size
 
 
 def automatic_warmup(max_steps: int) -> int:

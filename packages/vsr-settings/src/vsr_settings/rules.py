@@ -6,8 +6,11 @@ A rule names the settings it reads, so that it stays silent while one of them is
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
+from vsr_settings.budget import budget_mib, fits, needed_mib
 from vsr_settings.disk import has_patches, is_file, same_path
-from vsr_settings.resolution import card, effective_batch
+from vsr_settings.nearest import batch_changes, changed, nearest_that_fit
+from vsr_settings.planned import card, effective_batch
+from vsr_settings.recomputation import least_recomputation, recomputing
 from vsr_settings.schema import Settings
 
 
@@ -49,7 +52,13 @@ def broken_rules(
 
 
 def cautions(settings: Settings) -> Iterator[str]:
-    """What is allowed, but seldom meant."""
+    """What is allowed, but seldom meant.
+
+    Args:
+        settings: Resolved settings.
+    """
+    if not fits(settings):
+        yield f"{over_budget(settings)}; hardware.allow_over_budget lets it start"
     planned = card(settings.hardware)
     slow_order = planned.compute_capability is not None and not planned.tensor_cores
     if slow_order and planned.memory_format == "channels_last":
@@ -78,7 +87,7 @@ def _effective_batch(settings: Settings) -> Iterator[Finding]:
     if wanted is None or got == wanted:
         return
     world = 1 if train.world_size == "auto" else train.world_size
-    pairs = _pairs(wanted, world, train.batch_size)
+    pairs = _pairs(settings, wanted, world)
     listed = ", ".join(f"{batch} × {steps}" for batch, steps in pairs)
     yield Finding(
         ("train.batch_size", "train.accumulation_steps", "train.world_size"),
@@ -90,14 +99,24 @@ def _effective_batch(settings: Settings) -> Iterator[Finding]:
     )
 
 
-def _pairs(wanted: int, world: int, batch: int) -> list[tuple[int, int]]:
-    """Batch sizes and accumulation steps that reach an effective batch, those near first kept."""
+def _pairs(settings: Settings, wanted: int, world: int) -> list[tuple[int, int]]:
+    """Batch sizes and accumulation steps that reach an effective batch, those near first kept.
+
+    Where some fit the card, those that do not are left out.
+    """
     if wanted % world:
         return []
-    share = wanted // world
+    share, batch = wanted // world, settings.train.batch_size
     every = [(size, share // size) for size in range(1, share + 1) if share % size == 0]
     allowed = [pair for pair in every if max(pair) <= 4096]
-    return sorted(sorted(allowed, key=lambda pair: abs(pair[0] - batch))[:6])
+    near = sorted(allowed, key=lambda pair: abs(pair[0] - batch))
+    fitting = [pair for pair in near if _pair_fits(settings, *pair)]
+    return sorted((fitting or near)[:6])
+
+
+def _pair_fits(settings: Settings, batch: int, steps: int) -> bool:
+    other = changed(settings, batch_changes(settings, batch, steps))
+    return fits(recomputing(other, least_recomputation(other)))
 
 
 def _native_bf16(settings: Settings) -> Iterator[Finding]:
@@ -274,6 +293,58 @@ def _device(settings: Settings) -> Iterator[Finding]:
     )
 
 
+def _budget(settings: Settings) -> Iterator[Finding]:
+    """A training step is predicted to fit the card; `allow_over_budget` makes it a warning."""
+    if settings.hardware.allow_over_budget or _judged_otherwise(settings):
+        return
+    least = recomputing(settings, least_recomputation(settings))
+    if fits(least):
+        return
+    rows = [(f"write {each.text}", each) for each in nearest_that_fit(settings)]
+    width = max((len(text) for text, _ in rows), default=0)
+    table = "".join(
+        f"\n    {text:<{width}}  {each.needed_mib:>6} MiB, recompute {each.recompute!r}"
+        for text, each in rows
+    )
+    yield Finding(
+        (*_SIZES, "hardware.vram_mib", "hardware.reserve_mib", "hardware.preset"),
+        over_budget(least),
+        f"at the same effective batch these fit, cheapest change first:{table}\n"
+        "    or write hardware.allow_over_budget = true, if you know better"
+        if rows
+        else "no smaller patch or network fits it; choose another hardware.preset",
+    )
+
+
+def over_budget(settings: Settings) -> str:
+    """What a step needs and what the card has, in one sentence."""
+    planned = card(settings.hardware)
+    return (
+        f"a training step needs {needed_mib(settings)} MiB with recompute "
+        f"{settings.model.recompute!r}, but a {planned.title} has {budget_mib(settings)} MiB for "
+        f"it ({planned.vram_mib} less {planned.reserve_mib} in reserve)"
+    )
+
+
+def _judged_otherwise(settings: Settings) -> bool:
+    """Whether another rule refuses what memory depends on, and its remedy comes first."""
+    first = (_effective_batch, _native_bf16, _perceptual, _memory, _device)
+    return any(True for check in first for _ in check(settings))
+
+
+_SIZES = (
+    "model.n_feats",
+    "model.n_blocks",
+    "model.n_frames",
+    "model.scale",
+    "data.patch",
+    "train.batch_size",
+    "train.use_amp",
+    "train.amp_dtype",
+    "model.recompute",
+    "loss.perceptual_weight",
+    "loss.perceptual_chunk",
+)
 _HARDWARE = tuple(
     f"hardware.{name}"
     for name in ("preset", "vram_mib", "reserve_mib", "compute_capability", "effective_batch")
@@ -298,4 +369,8 @@ RULES: tuple[Rule, ...] = (
     Rule(_HARDWARE, _memory),
     Rule(("hardware.preset", "hardware.compute_capability"), _capability),
     Rule(("hardware.preset", "run.device"), _device),
+    Rule(
+        (*_HARDWARE, *_SIZES, "train.accumulation_steps", "train.world_size", "run.device"),
+        _budget,
+    ),
 )

@@ -1,0 +1,145 @@
+"""The nearest settings that fit the card at the same effective batch, cheapest change first.
+
+Recomputation and mixed precision cost time; a smaller batch with more accumulation costs little;
+a smaller patch or network changes what is trained, so they come last.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+
+from vsr_settings.budget import fits, needed_mib
+from vsr_settings.planned import card
+from vsr_settings.recomputation import LEAST_FIRST, least_recomputation, recomputing
+from vsr_settings.schema import Settings
+from vsr_settings.writing import toml_value
+
+Changes = Mapping[str, object]
+_MOST_STEPS = 4096
+_LEAST_PATCH = 8
+_WHOLE_FEATURES = 8
+
+
+@dataclass(frozen=True)
+class Suggestion:
+    """Settings to write instead, and what a step needs with them."""
+
+    changes: Changes
+    """What to write, by path."""
+    recompute: str
+    """The recomputation that goes with it."""
+    needed_mib: int
+
+    @property
+    def text(self) -> str:
+        """The changes as people write them."""
+        return ", ".join(f"{path} = {toml_value(value)}" for path, value in self.changes.items())
+
+
+def changed(settings: Settings, changes: Changes) -> Settings:
+    """The settings with some written otherwise."""
+    sections: dict[str, dict[str, object]] = {}
+    for path, value in changes.items():
+        section, _, name = path.partition(".")
+        sections.setdefault(section, {})[name] = value
+    return settings.model_copy(
+        update={
+            section: getattr(settings, section).model_copy(update=values)
+            for section, values in sections.items()
+        }
+    )
+
+
+def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
+    """Changes that make settings fit, cheapest first; each is enough by itself.
+
+    A kind of change that is not enough alone is made as far as it goes; the next is added to it.
+
+    Args:
+        settings: Settings that do not fit, as they were written.
+    """
+    made: dict[str, object] = {}
+    for kind in (_recompute, _half, _split, _patch, _features):
+        best: Changes = {}
+        for best in kind(changed(settings, made)):
+            suggestion = _suggestion(settings, {**made, **best})
+            if suggestion is not None:
+                yield suggestion
+                break
+        else:
+            made.update(best)
+
+
+def smaller_batches(settings: Settings) -> Iterator[Changes]:
+    """Every way to make the same samples a step of a smaller batch, the largest batch first."""
+    train = settings.train
+    samples = train.batch_size * train.accumulation_steps
+    for batch in range(train.batch_size - 1, 0, -1):
+        if samples % batch == 0 and samples // batch <= _MOST_STEPS:
+            yield batch_changes(settings, batch, samples // batch)
+
+
+def batch_changes(settings: Settings, batch: int, steps: int) -> Changes:
+    """What to write for another batch; VGG16 then sees no more samples at once than there are."""
+    changes: dict[str, object] = {"train.batch_size": batch, "train.accumulation_steps": steps}
+    if settings.loss.perceptual_chunk > batch and settings.loss.perceptual_weight > 0:
+        changes["loss.perceptual_chunk"] = batch
+    return changes
+
+
+def _suggestion(settings: Settings, changes: Changes) -> Suggestion | None:
+    """Changes with the least recomputation that fits them, None where none does."""
+    other = changed(settings, changes)
+    if settings.model.recompute == "auto":
+        other = recomputing(other, least_recomputation(other))
+    if not fits(other):
+        return None
+    return Suggestion(changes, other.model.recompute, needed_mib(other))
+
+
+def _recompute(settings: Settings) -> Iterator[Changes]:
+    written = settings.model.recompute
+    if written != "auto":
+        for more in LEAST_FIRST[LEAST_FIRST.index(written) + 1 :]:
+            yield {"model.recompute": more}
+
+
+def _half(settings: Settings) -> Iterator[Changes]:
+    if not settings.train.use_amp:
+        emulated = not card(settings.hardware).native_bf16
+        needless = settings.train.amp_dtype == "bf16" and emulated
+        yield {"train.use_amp": True} | ({"train.amp_dtype": "auto"} if needless else {})
+
+
+def _split(settings: Settings) -> Iterator[Changes]:
+    yield from smaller_batches(settings)
+
+
+def _patch(settings: Settings) -> Iterator[Changes]:
+    found = _largest(
+        _LEAST_PATCH, settings.data.patch - 1, lambda side: _fits(settings, {"data.patch": side})
+    )
+    even = found - found % 4 if found >= 2 * _LEAST_PATCH else found
+    yield {"data.patch": even}
+
+
+def _features(settings: Settings) -> Iterator[Changes]:
+    found = _largest(
+        1, settings.model.n_feats - 1, lambda feats: _fits(settings, {"model.n_feats": feats})
+    )
+    whole = found - found % _WHOLE_FEATURES if found >= _WHOLE_FEATURES else found
+    yield {"model.n_feats": whole}
+
+
+def _fits(settings: Settings, changes: Changes) -> bool:
+    return _suggestion(settings, changes) is not None
+
+
+def _largest(low: int, high: int, enough: Callable[[int], bool]) -> int:
+    """The largest number that is small enough; `low` where none is."""
+    while low < high:
+        middle = (low + high + 1) // 2
+        if enough(middle):
+            low = middle
+        else:
+            high = middle - 1
+    return low
