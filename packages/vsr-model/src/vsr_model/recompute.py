@@ -2,7 +2,7 @@
 
 One mechanism, torch's non-reentrant checkpoint, used at three grains. It restores autocast, works
 under DistributedDataParallel, and stops as soon as backward has what it needs: recomputing
-`conv2(act(conv1(x)))` never runs `conv2` again, and recomputing `conv(cat(a, b))` only copies.
+`conv2(act(conv1(x)))` never runs `conv2` again.
 """
 
 from collections.abc import Callable, Iterable, Iterator
