@@ -1,1 +1,17 @@
 """The watch: whether a run learns, and if not, why."""
+
+from vsr_train.watch.diagnosis import Diagnosis, write_diagnosis
+from vsr_train.watch.figures import Detail, detail, moments
+from vsr_train.watch.verdicts import Judgement, Verdict
+from vsr_train.watch.watch import Watch
+
+__all__ = [
+    "Detail",
+    "Diagnosis",
+    "Judgement",
+    "Verdict",
+    "Watch",
+    "detail",
+    "moments",
+    "write_diagnosis",
+]

@@ -103,7 +103,7 @@ def _no_gradient(case: Case) -> Iterator[Cause]:
     if case.last.output_gradient < NOTHING:
         yield Cause(
             "loss without gradient",
-            0.95,
+            0.95 if case.facts.perceptual_weight == 0 else 0.92,
             f"the loss's gradient at the output has norm {case.last.output_gradient:.1e}; "
             "a mean absolute error's has 1",
             "raise the weights in [loss]: their sum should be near 1",
@@ -210,16 +210,16 @@ def _clipped(case: Case) -> Iterator[Cause]:
 
 
 def _small_lr(case: Case) -> Iterator[Cause]:
-    largest = case.largest_move
-    if largest < SMALL_MOVE:
+    largest, lr = case.largest_move, case.train.max_lr
+    better = _rounded(min(1e-3, lr * GOOD_MOVE / largest)) if largest > 0 else lr
+    if largest < SMALL_MOVE and better > lr:
         stifled = case.moves_per_lr < STIFLED
-        better = _rounded(min(1e-3, case.train.max_lr * GOOD_MOVE / max(largest, 1e-30)))
         yield Cause(
             "learning rate too small",
             (0.5 if stifled else 0.9) * (0.7 if case.recipe_is_sound else 1),
             f"a step changes the weights by {largest:.1e} of their norm at most; runs that learn "
             f"do so by {GOOD_MOVE:g}",
-            f"raise train.max_lr from {case.train.max_lr:g} to {better:g}",
+            f"raise train.max_lr from {lr:g} to {better:g}",
         )
 
 

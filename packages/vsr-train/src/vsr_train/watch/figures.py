@@ -18,6 +18,10 @@ Moments = tuple[float, float, float, float, float]
 """Means of: added², missing², added × missing (each less its mean), error², error of the base²."""
 
 
+SMALLEST_ERROR = (0.1 / 255) ** 2
+"""Squared error that 8-bit pictures do not tell from none."""
+
+
 @dataclass(frozen=True)
 class Detail:
     """What an output adds to its base, against what the base lacks of the ground truth."""
@@ -27,7 +31,7 @@ class Detail:
     correlation: float
     """corr(sr - base, gt - base), in [-1, 1]; 0 where nothing is added."""
     gain_db: float
-    """PSNR over the base's, in dB; 0 where both are without error."""
+    """PSNR over the base's, in dB; errors under a tenth of a grey level count as that."""
 
     @property
     def restored(self) -> float:
@@ -57,18 +61,17 @@ def moments(sr_BCHW: Tensor, gt_BCHW: Tensor, base_BCHW: Tensor) -> Tensor:
 
 def detail(each: Iterable[Moments]) -> Detail:
     """Return the figures of several batches together; NaN where an output was not finite."""
-    added, missing, both, error, base_error = (math.fsum(part) for part in _columns(each))
+    rows = list(each)
+    added, missing, both, error, base_error = (
+        math.fsum(row[column] for row in rows) for column in range(5)
+    )
+    floor = len(rows) * SMALLEST_ERROR
     if not math.isfinite(added + error):
         return Detail(math.nan, math.nan, math.nan)
     ratio = math.sqrt(added / missing) if missing else 0.0
     spread = math.sqrt(added) * math.sqrt(missing)
-    gain = 10 * math.log10(base_error / error) if error and base_error else 0.0
+    gain = 10 * math.log10(max(base_error, floor) / max(error, floor))
     return Detail(ratio, both / spread if spread else 0.0, gain)
-
-
-def _columns(each: Iterable[Moments]) -> list[list[float]]:
-    rows = list(each)
-    return [[row[column] for row in rows] for column in range(5)]
 
 
 def _centred(difference_BCHW: Tensor) -> Tensor:

@@ -52,6 +52,9 @@ EXPLODED = 1e4
 LOST_DB = 3.0
 """Loss of gain, in dB, that no transient of a healthy run has."""
 
+FALL_DB = 0.5
+"""Loss of gain in validation, in dB, that is more than its noise."""
+
 FORGOTTEN = 0.25
 """Share of the best restored share under which a run has lost what it learned."""
 
@@ -101,6 +104,7 @@ def judge(looks: Sequence[Look], validations: Sequence[Seen], train: Train) -> J
     """
     return (
         _diverging(looks)
+        or _falling(validations)
         or _idle(looks, train)
         or _converged(looks, validations)
         or _learning(looks, train)
@@ -119,15 +123,15 @@ def figures(found: Detail) -> str:
 
 
 def _diverging(looks: Sequence[Look]) -> Judgement | None:
-    last, now = looks[-1], detail_of(looks[-2:])
-    before = detail_of(looks[:2])
+    now, before = detail_of(looks[-2:]), detail_of(looks[:2])
+    twice = looks[-2:] if len(looks) > 1 and not any(k.skipped for k in looks[-2:]) else ()
     why = None
     if not math.isfinite(detail_of(looks[-1:]).ratio):
         why = "the output is not finite"
-    elif last.not_finite and not last.skipped:
-        why = f"the gradient of {last.not_finite[0]} is not finite"
-    elif len(looks) > 1 and min(look.grad_norm for look in looks[-2:]) > EXPLODED:
-        why = f"the gradient norm is {last.grad_norm:.1e}"
+    elif twice and all(look.not_finite for look in twice):
+        why = f"the gradient of {twice[-1].not_finite[0]} is not finite"
+    elif twice and min(look.grad_norm for look in twice) > EXPLODED:
+        why = f"the gradient norm is {twice[-1].grad_norm:.1e}"
     elif len(looks) > POOL and now.gain_db < before.gain_db - LOST_DB:
         why = f"the gain fell from {before.gain_db:+.2f} to {now.gain_db:+.2f} dB"
     elif len(looks) > 2 * POOL:
@@ -136,6 +140,19 @@ def _diverging(looks: Sequence[Look]) -> Judgement | None:
         if best > WORTHWHILE and restored < FORGOTTEN * best:
             why = f"it restores {restored:.1%} of the missing detail and had restored {best:.1%}"
     return Judgement(Verdict.DIVERGING, why) if why else None
+
+
+def _falling(validations: Sequence[Seen]) -> Judgement | None:
+    """Find what training figures do not show where targets are wrong: validation getting worse."""
+    if len(validations) < 3:
+        return None
+    best = max(seen.gain_db for seen in validations[:-2])
+    now = max(seen.gain_db for seen in validations[-2:])
+    if now >= min(best - FALL_DB, best / 2):
+        return None
+    return Judgement(
+        Verdict.DIVERGING, f"gain in validation fell from {best:+.2f} to {now:+.2f} dB, twice"
+    )
 
 
 def _idle(looks: Sequence[Look], train: Train) -> Judgement | None:
