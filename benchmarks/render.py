@@ -24,6 +24,40 @@ PRECISIONS = ("fp16", "fp32")
 MIB, GIB = 1 << 20, 1 << 30
 CARD = hardware_preset("tesla-p4")
 
+PROSE = """\
+# Benchmarks
+
+Written by `python benchmarks/render.py` after `nox -s benchmarks`.
+
+## What a step takes on a Tesla P4
+
+Batch 4, 5 frames of 180×180 pixels, scale 3, perceptual loss on, two or more micro-batches a step,
+weight average included. Bytes and FLOPs are traced; no card has measured them. *Tensors* is the
+peak of what is alive, *reserved* what CUDA's allocator holds for it by its own rules. The card has
+{card.vram_mib} MiB; {card.reserve_mib} are kept for the context and slack, which leaves
+**{card.budget_mib} MiB** for reserved memory and for workspaces, assumed to be {workspace} MiB.
+*Least time* is the arithmetic of 16 samples at {card.fp32_tflops} TFLOP/s: a bound, not a
+measurement. *Plain* is the yardstick: four overlapping prefixes of VGG16, no activation in place,
+the whole batch at once.
+
+{full_size}
+
+![Peak memory of each configuration against the card's, and the most samples a second]({plot})
+
+## Time of a step against the plain formulation
+
+Measured on: {where}; other work shared the machine. Medians of alternating rounds in one process. A
+ratio under 1 is a saving. *Of the peak* is arithmetic done per second as a share of this machine's
+matrix product.
+
+{steps}
+
+## Everything else
+
+{others}
+"""
+"""The page around its tables."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -78,39 +112,20 @@ def _trace(model: Model, way: str, precision: str) -> Trace:
 def page(results: dict, rows: list[Row]) -> str:
     """Return the page's Markdown."""
     machine = results["machine_info"]
-    cores = machine["cpu"].get("count", machine["threads"])
-    where = f"{machine['cuda'] or machine['model']}, {cores} cores, torch {machine['torch']}"
-    parts = [
-        "# Benchmarks",
-        "Written by `python benchmarks/render.py` after `nox -s benchmarks`.",
-        "## What a step takes on a Tesla P4",
-        (
-            f"Batch 4, 5 frames of 180×180 pixels, scale 3, perceptual loss on, two or more micro-"
-            f"batches a step, weight average included. Bytes and FLOPs are traced (no card measured "
-            f"them): *tensors* is the peak of what is alive, *reserved* what CUDA's allocator holds "
-            f"for it by its own rules. The card has {CARD.vram_mib} MiB; {CARD.reserve_mib} are kept "
-            f"for the context and slack, which leaves **{CARD.budget_mib} MiB** for reserved memory "
-            f"and workspaces, for which {WORKSPACE_BYTES // MIB} MiB are assumed. *Least time* is "
-            f"the arithmetic of 16 samples at {CARD.fp32_tflops} TFLOP/s: a bound, not a measurement. "
-            "*plain* is the yardstick: four overlapping prefixes of VGG16, no activation in place, "
-            "the whole batch at once."
-        ),
-        _full_size_table(rows),
-        (
-            "![Peak memory and arithmetic of each configuration against the card's memory]"
-            f"({PLOT.name})"
-        ),
-        "## Time of a step against the plain formulation",
-        (
-            f"Measured on: {where}; medians of alternating rounds in one process. A ratio under 1 is "
-            "a saving. *Of the peak* is arithmetic done per second as a share of this machine's "
-            "matrix product."
-        ),
-        _steps_table(results),
-        "## Everything else",
-        _others_table(results),
-    ]
-    return "\n\n".join(parts) + "\n"
+    cores, threads = machine["cpu"].get("count", "?"), machine["threads"]
+    where = (
+        f"{machine['cuda'] or machine['model']}, {cores} cores, {threads} of them used, "
+        f"torch {machine['torch']}"
+    )
+    return PROSE.format(
+        card=CARD,
+        workspace=WORKSPACE_BYTES // MIB,
+        full_size=_full_size_table(rows),
+        plot=PLOT.name,
+        where=where,
+        steps=_steps_table(results),
+        others=_others_table(results),
+    )
 
 
 def _full_size_table(rows: list[Row]) -> str:
@@ -135,8 +150,8 @@ def _full_size_table(rows: list[Row]) -> str:
 def _steps_table(results: dict) -> str:
     lines = [
         (
-            "| network | precision | recompute | perceptual | patch × batch | step | ratio to plain "
-            "| samples/s | of the peak |"
+            "| network | precision | recompute | perceptual | patch × batch | step "
+            "| ratio to plain | samples/s | of the peak |"
         ),
         "|---|---|---|---|---|---:|---:|---:|---:|",
     ]
