@@ -40,7 +40,8 @@ class Pan(Clip):
     def __init__(self, name: str, place: int, *, still: bool) -> None:
         frames, side = 7, 168
         picture = getattr(photographs, name)()
-        height, width = picture.shape[0] // 2, picture.shape[1] // 2
+        reduction = 2 if min(picture.shape[:2]) // 2 > side + 2 * frames else 1
+        height, width = picture.shape[0] // reduction, picture.shape[1] // reduction
         small = np.asarray(Image.fromarray(picture).resize((width, height), Image.LANCZOS))
         top = (height - side - 2 * frames) * place // 3
         left = (width - side - frames) * (place * 2 % 4) // 3

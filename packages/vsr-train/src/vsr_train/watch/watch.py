@@ -31,7 +31,7 @@ from vsr_train.watch.probe import probe
 from vsr_train.watch.verdicts import Judgement, Seen, Verdict, judge
 
 MOST_LOOKS = 128
-"""Looks that are remembered; of the older half, every second is forgotten when there are more."""
+"""Looks that are remembered; of the older ones, every second is forgotten when there are more."""
 
 
 class Watch:
@@ -144,8 +144,13 @@ class Watch:
 
     def _fetch(self) -> None:
         for reading in self._pending:
-            self._looks.append(self._gauges.fetch(reading))
-            if len(self._looks) > MOST_LOOKS:
-                half = MOST_LOOKS // 2
-                self._looks = self._looks[:half:2] + self._looks[half:]
+            self._looks = thinned([*self._looks, self._gauges.fetch(reading)])
         self._pending.clear()
+
+
+def thinned(looks: list[Look]) -> list[Look]:
+    """Return at most `MOST_LOOKS` looks: the latest as they are, older ones ever further apart."""
+    if len(looks) <= MOST_LOOKS:
+        return looks
+    half = MOST_LOOKS // 2
+    return looks[:half:2] + looks[half:]

@@ -1,0 +1,329 @@
+"""Laws of the watch: what its figures mean, what its verdicts follow from, and that it disturbs
+nothing."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from train.watch_runs import CPU, Trial, _batches, _watch, conduct
+
+from vsr_data import Finding
+from vsr_settings import Train
+from vsr_train.schedule import learning_rate
+from vsr_train.step import Stepper
+from vsr_train.watch import Judgement, Verdict, detail, moments, write_diagnosis
+from vsr_train.watch.case import Case, Facts
+from vsr_train.watch.causes import causes
+from vsr_train.watch.diagnosis import diagnose
+from vsr_train.watch.looks import WHOLE, Look
+from vsr_train.watch.probe import probe
+from vsr_train.watch.verdicts import Seen, judge, patience
+from vsr_train.watch.watch import MOST_LOOKS, thinned
+
+TRAIN = Train(warmup_steps=50, max_steps=2000, max_lr=1e-3, min_lr=1e-5)
+SMALL = Trial(feats=4, blocks=2, batch=2, patch=12, steps=30)
+
+
+def look_at(step, *, ratio=0.0, correlation=0.0, gain_db=0.0, **changed):
+    """A look with such figures, of a run with nothing wrong but what is said."""
+    figures = (ratio**2, 1.0, ratio * correlation, 10 ** (-gain_db / 10), 1.0)
+    values = {
+        "step": step, "lr": 1e-3, "moments": figures, "grad_norm": 0.02, "clipped": 0.0,
+        "clip_factor": 1.0, "skipped": 0.0, "terms": {"l1": 0.02}, "shares": {"l1": 1.0},
+        "alignment": {"l1": 0.7}, "output_gradient": 1.0, "update_ratio": {WHOLE: 4e-3},
+        "gradients": {WHOLE: 0.02}, "idle": 0.0, "last_gradient": 0.01, "weight_norm": 10.0,
+        "not_finite": (), "blocks": {"a": 0.3, "b": 0.4}, "perceptual_norm": 0.0,
+    }  # fmt: skip
+    return Look(**{**values, **changed})
+
+
+def looks_to(last, *, every=50, **figures):
+    return [look_at(step, **figures) for step in range(every, last + 1, every)]
+
+
+def verdict_of(looks, validations=(), train=TRAIN):
+    return judge(looks, validations, train).verdict
+
+
+# Figures
+
+
+def pictures(seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return [torch.rand(2, 3, 8, 8, generator=generator) for _ in range(3)]
+
+
+def detail_between(sr, gt, base):
+    return detail([tuple(moments(sr, gt, base).double().tolist())])
+
+
+def test_the_base_itself_adds_nothing_and_the_ground_truth_adds_all():
+    _, gt, base = pictures()
+    nothing, everything = detail_between(base, gt, base), detail_between(gt, gt, base)
+    assert (nothing.ratio, nothing.correlation, nothing.gain_db) == (0, 0, 0)
+    assert everything.ratio == pytest.approx(1)
+    assert everything.correlation == pytest.approx(1)
+    assert everything.restored == pytest.approx(1)
+    assert everything.gain_db > 30
+
+
+@given(share=st.floats(0.05, 1.5), noise=st.floats(0, 2))
+def test_ratio_and_correlation_are_standard_deviation_and_correlation(share, noise):
+    other, gt, base = pictures()
+    sr = base + share * (gt - base) + noise * (other - 0.5)
+    found = detail_between(sr, gt, base)
+    added, missing = ((p - base) - (p - base).mean((-2, -1), keepdim=True) for p in (sr, gt))
+    both = torch.stack([added.flatten(), missing.flatten()]).double()
+    assert found.ratio == pytest.approx(float(both[0].std() / both[1].std()), rel=1e-4)
+    assert found.correlation == pytest.approx(float(torch.corrcoef(both)[0, 1]), abs=1e-4)
+
+
+def test_a_change_of_brightness_is_no_detail():
+    _, gt, base = pictures()
+    assert detail_between(base + 0.1, gt, base).ratio == pytest.approx(0, abs=1e-5)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_figures_of_an_output_that_is_not_finite_are_nan(value):
+    sr, gt, base = pictures()
+    found = detail_between(sr * value, gt, base)
+    assert found.ratio != found.ratio
+
+
+# Verdicts
+
+
+@given(
+    ratio=st.floats(0, 2), correlation=st.floats(-1, 1), last=st.integers(1, 3),
+)  # fmt: skip
+def test_before_patience_has_passed_nothing_stagnates(ratio, correlation, last):
+    looks = looks_to(last * 50, ratio=ratio, correlation=correlation)
+    assert verdict_of(looks) in (Verdict.WARMING_UP, Verdict.LEARNING)
+    assert last * 50 < patience(TRAIN)
+
+
+@given(correlation=st.floats(0.16, 1), ratio=st.floats(0.05, 2))
+def test_correlated_detail_is_learning_at_any_step(correlation, ratio):
+    assert verdict_of(looks_to(500, ratio=ratio, correlation=correlation)) == Verdict.LEARNING
+
+
+@given(correlation=st.floats(-0.2, 0.04), ratio=st.floats(0, 1.5))
+def test_uncorrelated_detail_is_stagnation_after_patience_however_much_there_is(correlation, ratio):
+    assert verdict_of(looks_to(400, ratio=ratio, correlation=correlation)) == Verdict.STAGNATING
+
+
+def test_correlation_without_amount_is_no_learning():
+    """It is free of scale: an output that moved by nothing can be correlated."""
+    assert verdict_of(looks_to(400, ratio=1e-5, correlation=0.5)) == Verdict.STAGNATING
+
+
+def test_a_gain_that_climbs_to_the_base_is_no_learning():
+    """The failure this project began with: noise around the base dies away, PSNR rises by 5 dB."""
+    looks = [
+        look_at(s, ratio=1.3 * 0.9 ** (s / 50), correlation=0.01, gain_db=-5 + s / 100)
+        for s in range(50, 500, 50)
+    ]
+    assert verdict_of(looks) == Verdict.STAGNATING
+
+
+def test_a_slow_run_is_waited_for_as_long_as_it_grows():
+    def growing(pace):
+        return [
+            look_at(s, ratio=pace * s, correlation=min(0.04, 1e-4 * s)) for s in range(20, 401, 20)
+        ]
+
+    assert verdict_of(growing(1e-4)) == Verdict.WARMING_UP
+    assert verdict_of(growing(3e-9)) == Verdict.STAGNATING
+    at_its_end = TRAIN.model_copy(update={"max_steps": 410})
+    assert verdict_of(growing(3e-6), train=at_its_end) == Verdict.STAGNATING
+
+
+def test_validations_without_gain_are_convergence_only_of_what_has_learned():
+    flat = [Seen(step, 1.5) for step in range(100, 1100, 100)]
+    assert verdict_of(looks_to(1000, ratio=0.4, correlation=0.5), flat) == Verdict.CONVERGED
+    assert verdict_of(looks_to(1000, ratio=0.4, correlation=0.01), flat) == Verdict.STAGNATING
+    rising = [Seen(seen.step, seen.step / 500) for seen in flat]
+    assert verdict_of(looks_to(1000, ratio=0.4, correlation=0.5), rising) == Verdict.LEARNING
+
+
+DIVERGED = {
+    "output not finite": [look_at(50, ratio=float("nan"))],
+    "gradients not finite": looks_to(100, not_finite=("upsample.2.weight",)),
+    "gradient norm": looks_to(100, grad_norm=1e6),
+    "gain": [*looks_to(300, ratio=0.3, correlation=0.4), *looks_to(100, gain_db=-5)],
+    "forgotten": [
+        *looks_to(500, ratio=0.4, correlation=0.5),
+        *(look_at(s, ratio=0.1, correlation=0.1) for s in range(550, 901, 50)),
+    ],
+}
+
+
+@pytest.mark.parametrize("looks", DIVERGED.values(), ids=DIVERGED)
+def test_a_run_that_gets_worse_diverges(looks):
+    assert verdict_of(looks) == Verdict.DIVERGING
+
+
+def test_a_single_spike_is_no_divergence():
+    calm = looks_to(300, ratio=0.4, correlation=0.5)
+    spike = look_at(350, ratio=0.4, correlation=0.5, grad_norm=1e6, not_finite=("x",))
+    assert verdict_of([*calm, spike]) == Verdict.LEARNING
+
+
+def test_a_validation_that_falls_while_training_looks_well_diverges():
+    """Wrong targets look healthy in the run's own figures."""
+    falling = [Seen(50, 1.0), Seen(100, 1.2), Seen(150, -2.0), Seen(200, -5.0)]
+    assert verdict_of(looks_to(200, ratio=0.5, correlation=0.6), falling) == Verdict.DIVERGING
+    assert verdict_of(looks_to(150, ratio=0.5, correlation=0.6), falling[:3]) == Verdict.LEARNING
+
+
+def test_calibration_of_grad_scaler_is_no_alarm():
+    skipping = look_at(10, skipped=1.0, grad_norm=float("inf"), not_finite=("x",))
+    assert verdict_of([skipping, replace(skipping, step=20)]) == Verdict.WARMING_UP
+    later = [replace(skipping, step=step) for step in (30, 40, 50)]
+    assert verdict_of([skipping, *later]) == Verdict.STAGNATING
+
+
+# Diagnosis
+
+
+def case_of(looks, train=TRAIN, findings=(), **facts):
+    sound = Facts(0.0, 0.0, 0.0, "", perceptual_trained=False)
+    judgement = Judgement(Verdict.STAGNATING, "not learning")
+    return Case(judgement, looks, train, replace(sound, **facts), findings, pairs=16)
+
+
+CAUSES = {
+    "AMP skips steps": case_of(looks_to(300, skipped=1.0)),
+    "frozen parameters": case_of(looks_to(300), frozen=1.0),
+    "loss without gradient": case_of(looks_to(300, output_gradient=0.0)),
+    "dead output layer": case_of(looks_to(300, idle=0.96, last_gradient=0.0)),
+    "gradients clipped away": case_of(
+        looks_to(300, clip_factor=1e-8, update_ratio={WHOLE: 1e-5})
+    ),
+    "learning rate too small": case_of(
+        looks_to(300, lr=1e-7, update_ratio={WHOLE: 4e-7}),
+        TRAIN.model_copy(update={"max_lr": 1e-7}),
+    ),
+    "learning rate too large": case_of(looks_to(300, update_ratio={WHOLE: 0.2})),
+    "gradients not finite": case_of(looks_to(300, terms={"l1": float("nan")})),
+    "weight decay": case_of(
+        [look_at(50), look_at(300, weight_norm=2.0)], TRAIN.model_copy(update={"weight_decay": 10})
+    ),
+    "a term drowns the others": case_of(
+        looks_to(300, shares={"l1": 0.01, "grad": 0.99}, alignment={"l1": 0.7, "grad": 0.0})
+    ),
+    "initial noise": case_of(
+        [look_at(50, ratio=1.3, gain_db=-5), *looks_to(300, ratio=0.3, gain_db=-0.2)[1:]]
+    ),
+    "perceptual network is trained": case_of(
+        looks_to(300, perceptual_norm=5.0), perceptual_weight=0.1, perceptual_trained=True
+    ),
+    "dead perceptual loss": case_of(
+        looks_to(300, shares={"perceptual": 0.0}, alignment={"perceptual": 0.0}),
+        perceptual_weight=0.1, provenance="verified",
+    ),
+    "unverified perceptual loss": case_of(
+        looks_to(300, shares={"perceptual": 1.0}, alignment={"perceptual": 0.1}, perceptual_norm=5),
+        perceptual_weight=0.1, provenance="trusted by loss.perceptual_sha256",
+    ),
+    "random misalignment": case_of(
+        looks_to(300), findings=(Finding("random misalignment", "fatal", "shifted"),)
+    ),
+    "unexplained": case_of(looks_to(300)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "case"), CAUSES.items(), ids=CAUSES)
+def test_one_sign_makes_its_cause_the_first(name, case):
+    assert causes(case)[0].name == name
+
+
+@pytest.mark.parametrize("case", CAUSES.values(), ids=CAUSES)
+def test_every_cause_has_evidence_and_a_change_and_is_told_in_order(case, tmp_path):
+    diagnosis = diagnose(case)
+    likelihoods = [cause.likelihood for cause in diagnosis.causes]
+    assert likelihoods == sorted(likelihoods, reverse=True)
+    assert all(0 < likelihood <= 1 for likelihood in likelihoods)
+    text = write_diagnosis(diagnosis, tmp_path, case.looks).read_text(encoding="utf-8")
+    for cause in diagnosis.causes:
+        assert cause.name in text
+        assert cause.evidence in text
+        assert cause.remedy in text
+    assert diagnosis.causes[0].name in diagnosis.headline
+
+
+# The watch in a run
+
+
+def train_plainly(trial):
+    """The same run without a watch."""
+    watch = _watch(trial)
+    stepper = Stepper(
+        watch._network, watch._loss, watch._optimizer, torch.GradScaler("cpu", enabled=False), CPU,
+        accumulation_steps=1, grad_clip=watch._train.grad_clip,
+    )  # fmt: skip
+    for step, batch in enumerate(_batches(trial)):
+        stepper.step([batch], learning_rate(step, watch._train))
+    return watch._network
+
+
+def test_the_watch_changes_nothing_that_training_does():
+    random = torch.get_rng_state()
+    watched = conduct(replace(SMALL, watch_every=3), stop=False).watch
+    torch.set_rng_state(random)
+    plain = train_plainly(SMALL)
+    for name, value in watched._network.state_dict().items():
+        assert torch.equal(value, plain.state_dict()[name])
+    assert not [m for m in watched._network.modules() if m._forward_hooks]
+
+
+def test_a_resumed_watch_judges_as_one_never_stopped():
+    """Stopped between two looks, its state through a file's types and back."""
+    trial, stopped_at = replace(SMALL, watch_every=4), 14
+    whole = conduct(trial, stop=False).watch
+    resumed, train = _watch(trial), _watch(trial)._train
+    stepper = Stepper(
+        resumed._network, resumed._loss, resumed._optimizer,
+        torch.GradScaler("cpu", enabled=False), CPU, accumulation_steps=1, grad_clip=1.0,
+    )  # fmt: skip
+    watch = resumed
+    for step, batch in enumerate(_batches(trial), 1):
+        lr = learning_rate(step - 1, train)
+        watch.count(step, lr, stepper.step(watch.passing(step, [batch]), lr))
+        if step == stopped_at:
+            stored = watch.state_dict()
+            watch = type(watch)(resumed._network, resumed._loss, resumed._optimizer, CPU, train)
+            watch.load_state_dict(stored)
+    watch._validations = list(whole._validations)
+    assert watch.state_dict() == {**whole.state_dict(), "told": None}
+    assert watch.judge() == whole.judge()
+
+
+def test_old_looks_are_thinned_and_the_first_and_the_latest_kept():
+    looks = []
+    for step in range(1, 1000):
+        looks = thinned([*looks, look_at(step)])
+        assert len(looks) <= MOST_LOOKS
+    assert looks[0].step == 1
+    assert [look.step for look in looks[-20:]] == list(range(980, 1000))
+
+
+def test_a_verdict_is_news_once():
+    watch = _watch(SMALL)
+    verdicts = [Verdict.WARMING_UP, Verdict.LEARNING, Verdict.LEARNING, Verdict.STAGNATING]
+    assert [watch.is_news(Judgement(v, "")) for v in verdicts] == [True, True, False, True]
+
+
+def test_the_probe_leaves_the_network_alone_and_tells_sound_from_dead():
+    trial = Trial(batch=8)
+    watch = _watch(trial)
+    batch = next(iter(_batches(trial)))
+    before = {name: value.clone() for name, value in watch._network.state_dict().items()}
+    assert probe(watch._network, batch, CPU).learned
+    for name, value in watch._network.state_dict().items():
+        assert torch.equal(value, before[name])
+    for parameter in watch._network.upsample.parameters():
+        torch.nn.init.zeros_(parameter)
+    assert not probe(watch._network, batch, CPU).learned
