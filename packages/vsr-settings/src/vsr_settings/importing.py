@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from vsr_settings.budget import fits
 from vsr_settings.disk import has_patches
 from vsr_settings.errors import SettingsError
 from vsr_settings.fields import facts
@@ -22,6 +23,7 @@ from vsr_settings.writing import toml_value
 _LARGEST: Final = 1 << 64
 _DEEPEST: Final = 50
 _PRESET: Final[PresetName] = "tesla-p4"
+_OVER_BUDGET: Final = "hardware.allow_over_budget"
 _ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
     ast.Add: operator.add,
     ast.Sub: operator.sub,
@@ -111,6 +113,7 @@ def import_python(text: str) -> Imported:
         imported.values[path] = _converted(path, value)
         imported.names[path] = (name, line)
     _drop_refused(imported)
+    _note_memory(imported)
     imported.dropped.sort(key=lambda dropped: dropped.line)
     return imported
 
@@ -211,7 +214,7 @@ def _converted(path: str, value: Value) -> Value:
 def _complete(imported: Imported) -> None:
     """Add what an old configuration had no name for, and say so."""
     values = imported.values
-    added: dict[str, Value] = {"hardware.preset": _PRESET}
+    added: dict[str, Value] = {"hardware.preset": _PRESET, _OVER_BUDGET: True}
     notes = [f"hardware.preset is {_PRESET!r}, the reference card; write your own"]
     root = values.get("data.train")
     if isinstance(root, str) and "data.val" not in values:
@@ -232,6 +235,18 @@ def _complete(imported: Imported) -> None:
     if "data.patch" in values:
         notes.append("data.patch is the low-resolution side, in pixels")
     imported.added, imported.notes = added, notes
+
+
+def _note_memory(imported: Imported) -> None:
+    """Say so where what is imported does not fit the card; it is kept as it was all the same."""
+    settings = read_text(imported.toml(), "imported").settings
+    if fits(settings):
+        del imported.added[_OVER_BUDGET]
+        return
+    imported.notes.append(
+        f"{_OVER_BUDGET} is true: a training step does not fit the reference card; leave it out "
+        "and 'check' says what does"
+    )
 
 
 def _whole(values: Mapping[str, Value], path: str) -> int:

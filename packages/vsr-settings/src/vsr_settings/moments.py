@@ -255,7 +255,7 @@ class Step:
             halves = copies if sizes.is_half else 0
             pending = sizes.element * trunk if sizes.frames > 3 else 0
             stretches = blocks * self._stretches // sizes.depth
-            maps = (stretches + self.stretch_maps(0)) * sizes.features
+            maps = (stretches + self.stretch_maps(int(blocks < sizes.depth))) * sizes.features
             complete = FP32 * (weights.total - trunk - weights.extract)
             yield Moment(name, complete, alive + halves + pending + maps)
 

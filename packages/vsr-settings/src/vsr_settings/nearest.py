@@ -16,6 +16,7 @@ from vsr_settings.writing import toml_value
 Changes = Mapping[str, object]
 _MOST_STEPS = 4096
 _LEAST_PATCH = 8
+_SMALL_PATCH = 64
 _WHOLE_FEATURES = 8
 
 
@@ -52,21 +53,38 @@ def changed(settings: Settings, changes: Changes) -> Settings:
 def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
     """Changes that make settings fit, cheapest first; each is enough by itself.
 
-    A kind of change that is not enough alone is made as far as it goes; the next is added to it.
+    Of the kinds that keep what is trained, one that is not enough alone is made as far as it goes,
+    and the next is added to it. A smaller patch and a smaller network come each on their own, and
+    together only where neither is enough.
 
     Args:
         settings: Settings that do not fit, as they were written.
     """
     made: dict[str, object] = {}
-    for kind in (_recompute, _half, _split, _patch, _features):
-        best: Changes = {}
-        for best in kind(changed(settings, made)):
-            suggestion = _suggestion(settings, {**made, **best})
+    for kind in (_recompute, _half, _split):
+        last: Changes = {}
+        for last in kind(changed(settings, made)):
+            suggestion = _suggestion(settings, {**made, **last})
             if suggestion is not None:
                 yield suggestion
                 break
         else:
-            made.update(best)
+            made.update(last)
+    patch = [*_enough(settings, made, _patch)]
+    features = [*_enough(settings, made, _features)]
+    yield from patch + features
+    if not patch and not features:
+        made["data.patch"] = min(settings.data.patch, _SMALL_PATCH)
+        yield from _enough(settings, made, _features)
+
+
+def _enough(
+    settings: Settings, made: Changes, kind: Callable[[Settings], Iterator[Changes]]
+) -> Iterator[Suggestion]:
+    for changes in kind(changed(settings, made)):
+        suggestion = _suggestion(settings, {**made, **changes})
+        if suggestion is not None:
+            yield suggestion
 
 
 def smaller_batches(settings: Settings) -> Iterator[Changes]:
