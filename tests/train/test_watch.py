@@ -7,12 +7,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
 from train.watch_runs import CPU, Trial, _batches, _watch, conduct
 
 from vsr_data import Finding
 from vsr_settings import Train
 from vsr_train.schedule import learning_rate
-from vsr_train.step import Stepper
+from vsr_train.step import Stepper, StepResult
 from vsr_train.watch import Judgement, Verdict, detail, moments, write_diagnosis
 from vsr_train.watch.case import Case, Facts
 from vsr_train.watch.causes import causes
@@ -138,6 +139,12 @@ def test_a_slow_run_is_waited_for_as_long_as_it_grows():
     assert verdict_of(growing(3e-9)) == Verdict.STAGNATING
     at_its_end = TRAIN.model_copy(update={"max_steps": 410})
     assert verdict_of(growing(3e-6), train=at_its_end) == Verdict.STAGNATING
+
+
+def test_a_run_that_goes_on_after_a_stop_is_given_patience_again():
+    stuck = [look_at(step, ratio=0.01) for step in range(5050, 5500, 50)]
+    assert verdict_of(stuck[:3]) == Verdict.WARMING_UP
+    assert verdict_of(stuck) == Verdict.STAGNATING
 
 
 def test_validations_without_gain_are_convergence_only_of_what_has_learned():
@@ -299,6 +306,22 @@ def test_a_resumed_watch_judges_as_one_never_stopped():
     watch._validations = list(whole._validations)
     assert watch.state_dict() == {**whole.state_dict(), "told": None}
     assert watch.judge() == whole.judge()
+
+
+def test_nothing_of_a_look_waits_for_the_device():
+    """Fake tensors have no values: fetching one, or deciding by one, raises."""
+    trial = replace(SMALL, watch_every=1)
+    batch = next(iter(_batches(trial)))
+    with FakeTensorMode() as mode:
+        fake = tuple(mode.from_tensor(part) for part in batch)
+        watch = _watch(trial)
+        for parameter in watch._network.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+        list(watch.passing(1, [fake]))
+        result = StepResult(torch.zeros(5), torch.zeros(()), skipped=False)
+        watch.count(1, 1e-3, result)
+        with pytest.raises(DataDependentOutputException):
+            watch.judge()
 
 
 def test_old_looks_are_thinned_and_the_first_and_the_latest_kept():

@@ -197,9 +197,10 @@ def _learning(looks: Sequence[Look], train: Train) -> Judgement | None:
 def _waiting(looks: Sequence[Look], train: Train) -> Judgement | None:
     """Wait for warm-up and patience to pass, and for slow runs as long as they grow."""
     last, now = looks[-1], detail_of(looks[-POOL:])
-    if last.step < patience(train):
-        return Judgement(Verdict.WARMING_UP, f"judged from step {patience(train)} on")
-    half = [look for look in looks if look.step <= last.step / 2][-POOL:]
+    began = looks[0].step  # late, where a run that was stopped goes on with other settings
+    if last.step < (first := max(patience(train), began + PATIENCE)):
+        return Judgement(Verdict.WARMING_UP, f"judged from step {first} on")
+    half = [look for look in looks if look.step <= (began + last.step) / 2][-POOL:]
     if not half:
         return Judgement(Verdict.WARMING_UP, "judged after more looks")
     before = detail_of(half)

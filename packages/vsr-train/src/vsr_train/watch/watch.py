@@ -106,6 +106,12 @@ class Watch:
         told, self._told = self._told, judgement.verdict
         return told != judgement.verdict
 
+    def begin_anew(self) -> None:
+        """Forget what was seen: a run that was stopped is judged afresh when it goes on."""
+        self._looks.clear()
+        self._validations.clear()
+        self._told = None
+
     def diagnose(self, judgement: Judgement) -> Diagnosis:
         """Explain an alarm: test the last pairs, probe a copy of the network, order the causes."""
         case = Case(
