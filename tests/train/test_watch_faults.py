@@ -187,6 +187,11 @@ FAULTS = {
     "lr × 100 from step 140 on": (Trial(stepper=Leaping), 180, "learning rate too large"),
 }
 
+DIVERGING = {
+    "lr 2e-2", "lr 0.1", "a term turns into NaN", "inf in a block", "shuffled from step 140 on",
+    "lr × 100 from step 140 on",
+}  # fmt: skip
+
 HEALTHY = {
     "sound": Trial(),
     "seed 1": Trial(seed=1),
@@ -241,6 +246,7 @@ def test_a_fault_is_found_in_time_with_its_cause_first(name):
     second = diagnosis.causes[1].name if len(diagnosis.causes) > 1 else "-"
     print(f"| {name} | {judgement.verdict} | {step} | {diagnosis.causes[0].name} | {second} |")  # noqa: T201 - with -s, the table
     assert step <= within
+    assert judgement.verdict == ("diverging" if name in DIVERGING else "stagnating")
     assert diagnosis.causes[0].name == cause, diagnosis.markdown()
 
 

@@ -33,6 +33,9 @@ class Detail:
     gain_db: float
     """PSNR over the base's, in dB; errors under a tenth of a grey level count as that."""
 
+    missing: float = 1.0
+    """std(gt - base); NaN where an output was not finite."""
+
     @property
     def restored(self) -> float:
         """Share of the missing detail that is put back: ratio × correlation."""
@@ -67,11 +70,11 @@ def detail(each: Iterable[Moments]) -> Detail:
     )
     floor = len(rows) * SMALLEST_ERROR
     if not math.isfinite(added + error):
-        return Detail(math.nan, math.nan, math.nan)
+        return Detail(math.nan, math.nan, math.nan, math.nan)
     ratio = math.sqrt(added / missing) if missing else 0.0
     spread = math.sqrt(added) * math.sqrt(missing)
     gain = 10 * math.log10(max(base_error, floor) / max(error, floor))
-    return Detail(ratio, both / spread if spread else 0.0, gain)
+    return Detail(ratio, both / spread if spread else 0.0, gain, math.sqrt(missing / len(rows)))
 
 
 def _centred(difference_BCHW: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vsr_settings import Train
-from vsr_train.watch.figures import Detail
+from vsr_train.watch.figures import SMALLEST_ERROR, Detail
 from vsr_train.watch.looks import Look, detail_of
 
 POOL = 5
@@ -132,7 +132,7 @@ def _diverging(looks: Sequence[Look]) -> Judgement | None:
         why = f"the gradient of {twice[-1].not_finite[0]} is not finite"
     elif twice and min(look.grad_norm for look in twice) > EXPLODED:
         why = f"the gradient norm is {twice[-1].grad_norm:.1e}"
-    elif len(looks) > POOL and now.gain_db < before.gain_db - LOST_DB:
+    elif _lacks_detail(now) and len(looks) > POOL and now.gain_db < before.gain_db - LOST_DB:
         why = f"the gain fell from {before.gain_db:+.2f} to {now.gain_db:+.2f} dB"
     elif len(looks) > 2 * POOL:
         best = max(detail_of(looks[i : i + POOL]).restored for i in range(len(looks) - POOL))
@@ -224,6 +224,11 @@ def patience(train: Train) -> int:
 
 def _knows(now: Detail) -> bool:
     return now.correlation >= LEARNT and now.restored >= RESTORED
+
+
+def _lacks_detail(now: Detail) -> bool:
+    """Tell bases that could gain something from those that are the ground truth already."""
+    return now.missing**2 > 10 * SMALLEST_ERROR
 
 
 def _is_tail(look: Look, train: Train) -> bool:

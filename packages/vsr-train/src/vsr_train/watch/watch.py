@@ -5,7 +5,8 @@ In a loop:
     step         batches = watch.passing(step, batches)   what the step of this number will see
                  result = stepper.step(batches, lr)
                  watch.count(step, lr, result)            on the device; nothing waits
-    log row      judgement = watch.judge()                fetches the looks taken since
+    log row      for told in watch.incidents(stream): ... names steps that were not finite
+                 judgement = watch.judge()                fetches the looks taken since
     validation   watch.validated(step, gain_db)
     alarm        diagnosis = watch.diagnose()
     checkpoint   state_dict, load_state_dict
@@ -17,7 +18,7 @@ from typing import Any
 
 import torch
 
-from vsr_data import inspect_pairs
+from vsr_data import TrainingStream, inspect_pairs
 from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_settings import Train
@@ -26,6 +27,7 @@ from vsr_train.step import MicroBatch, StepResult
 from vsr_train.watch.case import Case, Facts
 from vsr_train.watch.diagnosis import Diagnosis, diagnose
 from vsr_train.watch.gauges import Gauges, Reading
+from vsr_train.watch.incidents import MOST_TRACED, Incidents, trace
 from vsr_train.watch.looks import Look
 from vsr_train.watch.probe import probe
 from vsr_train.watch.verdicts import Judgement, Seen, Verdict, judge
@@ -64,6 +66,7 @@ class Watch:
         self._validations: list[Seen] = []
         self._batch: MicroBatch | None = None
         self._told: Verdict | None = None
+        self._incidents = Incidents(scaled=platform.amp_dtype == torch.float16)
 
     @property
     def looks(self) -> tuple[Look, ...]:
@@ -87,8 +90,23 @@ class Watch:
     def count(self, step: int, lr: float, result: StepResult) -> None:
         """Take note of a step just made; look at it if it is due. Nothing is fetched."""
         self._gauges.count(result)
+        self._incidents.count(step, result)
         if self.is_due(step) and self._batch is not None:
             self._pending.append(self._gauges.read(step, lr, self._batch, result))
+
+    def incidents(self, stream: TrainingStream) -> list[str]:
+        """Fetch which steps were not finite since the last call, and say why of the first few."""
+        steps = self._incidents.fetch()
+        told = [
+            trace(step, stream, self._network, self._loss, self._platform)
+            for step in steps[:MOST_TRACED]
+        ]
+        return told + [f"and {len(steps) - len(told)} steps more"] * (len(steps) > len(told))
+
+    @property
+    def over_budget(self) -> bool:
+        """Whether more steps were not finite than a run may have."""
+        return self._incidents.over_budget
 
     def validated(self, step: int, gain_db: float) -> None:
         """Take note of a validation."""
@@ -111,6 +129,7 @@ class Watch:
         self._looks.clear()
         self._validations.clear()
         self._told = None
+        self._incidents.total = 0
 
     def diagnose(self, judgement: Judgement) -> Diagnosis:
         """Explain an alarm: test the last pairs, probe a copy of the network, order the causes."""
@@ -138,6 +157,7 @@ class Watch:
             "gauges": self._gauges.state_dict(),
             "looks": [look.as_dict() for look in self._looks],
             "validations": [asdict(seen) for seen in self._validations],
+            "incidents": self._incidents.total,
             "told": None if self._told is None else self._told.value,
         }
 
@@ -146,6 +166,7 @@ class Watch:
         self._gauges.load_state_dict(stored["gauges"])
         self._looks = [Look.from_dict(look) for look in stored["looks"]]
         self._validations = [Seen(**seen) for seen in stored["validations"]]
+        self._incidents.total = stored["incidents"]
         self._told = None if stored["told"] is None else Verdict(stored["told"])
 
     def _fetch(self) -> None:
