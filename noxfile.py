@@ -61,7 +61,7 @@ def benchmarks(session: nox.Session) -> None:
     )  # fmt: skip
 
 
-@nox.session
+@nox.session(reuse_venv=False)  # else a package of the same version would stay
 @nox.parametrize("package", PACKAGES)
 def isolated(session: nox.Session, package: str) -> None:
     """Each package installs from its own wheel and imports alone, without a warning."""
