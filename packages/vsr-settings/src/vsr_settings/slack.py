@@ -40,8 +40,8 @@ class _Held(NamedTuple):
 
 
 _OWN: Final = {
-    "none": _Held(0.02, 1.23, 0.02, 2.83, 4.08, 4.28, 0.66, 0.02, 65.94),
-    "blocks": _Held(1.57, 1.44, 0.02, 2.44, 3.94, 7.83, 0.02, 1.88, 65.94),
+    "none": _Held(0.02, 1.23, 0.02, 2.83, 4.08, 6.0, 0.66, 0.02, 160),
+    "blocks": _Held(1.57, 1.44, 0.02, 2.44, 3.94, 7.83, 0.02, 1.88, 95),
     "segments": _Held(0.02, 2.0, 0.76, 0.91, 3.88, 7.14, 0.21, 0.97, 0.02),
 }
 """Where feature maps have segments of their own, by recomputation."""
@@ -61,10 +61,9 @@ def held(step: Step, always: int) -> int:
         always: Bytes that are there throughout, gradients included.
     """
     sizes, weights = step.sizes, step.sizes.weights
-    own = sizes.features >= _OWN_SEGMENT
     recompute = "none" if step.model.recompute == "auto" else step.model.recompute
-    counts = (_OWN if own else _SHARED)[recompute]
     one_map = _granted(sizes.features)
+    counts = (_OWN if one_map >= _OWN_SEGMENT else _SHARED)[recompute]
     chunk = min(step.loss.perceptual_chunk, sizes.batch) if step.loss.perceptual_weight > 0 else 0
     made = (
         counts.maps * one_map
@@ -77,7 +76,10 @@ def held(step: Step, always: int) -> int:
         + counts.widening * _granted(FP32 * weights.widening)
         + counts.mib * MIB
     )
-    kept = step.kept_maps * (one_map if own else sizes.features) + step.kept_halves
+    kept = (
+        step.kept_maps * (one_map if sizes.features >= _OWN_SEGMENT else sizes.features)
+        + step.kept_halves
+    )
     return always + kept + int(made)
 
 

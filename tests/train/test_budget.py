@@ -1,0 +1,91 @@
+"""The closed form of the memory budget against the trace, and its allocator against the replay."""
+
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from vsr_settings import Hardware, Settings, load, precision
+from vsr_settings.flops import work_per_sample
+from vsr_settings.memory import predict_in
+from vsr_settings.nearest import changed
+from vsr_settings.recomputation import LEAST_FIRST
+from vsr_settings.sizes import sizes_in
+from vsr_train.memory import reserved_bytes, trace
+
+CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
+ANYTHING = {
+    "hardware.memory_format": st.sampled_from(["contiguous", "channels_last"]),
+    "model.n_feats": st.sampled_from([1, 3, 16, 31, 64, 128, 256]),
+    "model.n_blocks": st.sampled_from([2, 4, 6, 10, 12]),
+    "model.n_frames": st.sampled_from([3, 5, 7]),
+    "model.scale": st.sampled_from([2, 3, 4]),
+    "model.recompute": st.sampled_from(LEAST_FIRST),
+    "loss.l1_weight": st.just(1.0),
+    "loss.ms_weight": st.sampled_from([0.0, 1.0]),
+    "loss.grad_weight": st.sampled_from([0.0, 1.0]),
+    "loss.perceptual_weight": st.sampled_from([0.0, 0.1]),
+    "data.patch": st.sampled_from([8, 13, 24, 64, 128, 180]),
+    "train.batch_size": st.sampled_from([1, 2, 3, 5, 8, 16]),
+    "train.accumulation_steps": st.sampled_from([1, 2, 4]),
+}
+
+
+def judged(run, kept):
+    """What is predicted and what is traced: bytes of tensors, and bytes reserved for the step."""
+    traced, predicted = trace(run, kept), predict_in(run, kept)
+    replayed = reserved_bytes(of_the_step(traced.events, sizes_in(run, kept)))
+    return predicted, traced, replayed
+
+
+def of_the_step(events, sizes):
+    """Events without what died before the step began, with its window and its picture.
+
+    Building VGG16 brings all of its classifier to life, which no card ever sees.
+    """
+    start = next(
+        place
+        for place, (one, other) in enumerate(pairwise(events))
+        if (one.size, other.size) == (sizes.window, sizes.picture)
+    )
+    dead = {event.storage for event in events[:start] if event.size < 0}
+    return [event for event in events if event.storage not in dead]
+
+
+def holds(run, kept):
+    """Never under, at most 5 % over; the allocator never under; operations to the digit."""
+    predicted, traced, replayed = judged(run, kept)
+    assert traced.peak_bytes <= predicted.allocated <= 1.05 * traced.peak_bytes
+    assert predicted.reserved - predicted.workspace >= replayed
+    assert work_per_sample(run).total == traced.flops_per_sample
+
+
+@pytest.mark.slow
+@given(values=st.fixed_dictionaries(ANYTHING), kept=st.sampled_from(["fp32", "fp16", "bf16"]))
+@settings(
+    max_examples=40,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+def test_the_prediction_is_never_under_the_trace_nor_much_over(values, kept):
+    run = changed(Settings(hardware=Hardware(preset="cpu")), values)
+    chunk = 1 if values["data.patch"] % 2 else values["train.batch_size"]
+    holds(changed(run, {"loss.perceptual_chunk": chunk}), kept)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.stem)
+def test_the_prediction_holds_for_every_config(path):
+    run = load(path, environ={})
+    holds(run, precision(run))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("recompute", LEAST_FIRST[1:])
+def test_the_prediction_holds_for_the_large_network_recomputed(recompute):
+    run = load(CONFIGS[-2], [f"model.recompute={recompute}"], {})
+    assert run.model.n_feats == 128
+    holds(run, "fp16")
