@@ -253,7 +253,9 @@ def test_every_cause_has_evidence_and_a_change_and_is_told_in_order(case, tmp_pa
     likelihoods = [cause.likelihood for cause in diagnosis.causes]
     assert likelihoods == sorted(likelihoods, reverse=True)
     assert all(0 < likelihood <= 1 for likelihood in likelihoods)
-    text = write_diagnosis(diagnosis, tmp_path, case.looks).read_text(encoding="utf-8")
+    write_diagnosis(diagnosis, path := tmp_path / "diagnosis.md", case.looks)
+    text = path.read_text(encoding="utf-8")
+    assert path.with_suffix(".json").exists()
     for cause in diagnosis.causes:
         assert cause.name in text
         assert cause.evidence in text

@@ -129,7 +129,7 @@ def test_finite_steps_are_no_incident():
 
 
 def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
-    scene = Scene(ForcedLoss({"l1": NAN}))
+    scene = Scene(ForcedLoss({"l1": 1.0}, scale=NAN))
     for _ in range(BUDGET):
         scene.step()
     told = scene.watch.incidents(scene.stream)

@@ -15,7 +15,7 @@ class ExitCode(IntEnum):
     DEVICE = 4
     """A device that cannot be used, or too little memory on it."""
     LEARNING = 5
-    """A run that diverged."""
+    """A run that diverged or stagnated."""
 
 
 class RunError(Exception):
@@ -28,6 +28,12 @@ class DeviceError(RunError):
     """A device that is missing or cannot run this."""
 
     exit_code = ExitCode.DEVICE
+
+
+class StagnatedError(RunError):
+    """A run that does not learn; it is saved, and its diagnosis lies in its folder."""
+
+    exit_code = ExitCode.LEARNING
 
 
 class DivergedError(RunError):

@@ -1,6 +1,7 @@
 """The folder of a run: what is in it, and that no run writes over another unasked.
 
-settings.toml · metrics.jsonl · tensorboard/ · pictures/ · checkpoints/ · best.safetensors
+settings.toml · metrics.jsonl · tensorboard/ · pictures/ · checkpoints/ · best.safetensors ·
+diagnosis.md and .json, where the watch had reason to write them
 """
 
 import json
@@ -28,6 +29,7 @@ class RunFolder:
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"
         self.best = path / "best.safetensors"
+        self.diagnosis = path / "diagnosis.md"
 
     @classmethod
     def of(cls, settings: Settings) -> "RunFolder":
@@ -59,7 +61,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Delete what a run writes here, and nothing else."""
-        for file in (self.settings, self.metrics, self.best):
+        told = (self.diagnosis, self.diagnosis.with_suffix(".json"))
+        for file in (self.settings, self.metrics, self.best, *told):
             file.unlink(missing_ok=True)
         for folder in (self.tensorboard, self.pictures, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)

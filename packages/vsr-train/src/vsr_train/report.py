@@ -21,6 +21,7 @@ from vsr_train.folder import RunFolder
 from vsr_train.pictures import write_comparison
 from vsr_train.state import TrainingState
 from vsr_train.validation import Scores, Validation
+from vsr_train.watch import Judgement
 
 
 class Report:
@@ -122,6 +123,14 @@ class Report:
             name = f"{comparison.name}-step-{step:09d}.png"
             write_comparison(comparison, self._folder.pictures / name)
         self.say(validation_line(step, mean))
+
+    def log_verdict(self, step: int, judgement: Judgement, *, is_news: bool) -> None:
+        """Tell whether the run learns, where that has changed."""
+        if not is_news:
+            return
+        verdict, evidence = judgement.verdict.value, judgement.evidence
+        self._folder.log({"kind": "verdict", "step": step, "verdict": verdict, "why": evidence})
+        self.say(f"step {step} · {verdict}: {evidence}")
 
     def sum_up(self, state: TrainingState, last: Validation | None) -> None:
         """Tell every validation clip's figures, and last of all where the weights are."""

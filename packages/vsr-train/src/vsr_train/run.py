@@ -15,6 +15,8 @@ from vsr_data import (
     TrainingStream,
     open_training,
     open_validation,
+    preflight,
+    require_sound,
     resolve_workers,
 )
 from vsr_losses import HybridLoss
@@ -22,7 +24,7 @@ from vsr_model import save_weights
 from vsr_settings import Settings, effective_batch
 from vsr_train.checkpoint import adopt, latest_checkpoint, save_checkpoint
 from vsr_train.device import Platform, choose_platform
-from vsr_train.errors import DivergedError, RunError
+from vsr_train.errors import DivergedError, RunError, StagnatedError
 from vsr_train.folder import RunFolder
 from vsr_train.opening import describe
 from vsr_train.pace import Pace
@@ -32,6 +34,7 @@ from vsr_train.schedule import learning_rate
 from vsr_train.state import TrainingState
 from vsr_train.step import Stepper
 from vsr_train.validation import Validation, Validator
+from vsr_train.watch import Judgement, Watch, write_diagnosis
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def prepare(
 
     Raises:
         RunError: if the folder, the checkpoint or the device is refused.
-        DataError: if there is no footage to train or validate on.
+        DataError: if there is no footage to train or validate on, or its pairs are wrong.
         PerceptualWeightsError: if VGG16's weights cannot be had or trusted.
     """
     platform = choose_platform(settings, processes.local_rank())
@@ -82,8 +85,17 @@ def prepare(
     with processes.first_before_others():  # which then find its frames decoded
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
+    notes += _check_pairs(training, settings)
     loss = HybridLoss(settings.loss).to(platform.device)
     return Run(settings, platform, folder, training, validation, loss, state, processes, notes)
+
+
+def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:
+    """Compare training pairs with what they claim to be; return what to tell about it."""
+    findings = preflight(training_stream(training, settings), settings.model.scale)
+    if settings.train.on_stagnation == "stop":
+        require_sound(findings, settings.data.train)
+    return tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
 
 
 def _take_up(
@@ -164,6 +176,8 @@ class _Loop:
         self._report = report
         self._pace = Pace()
         self._last: Validation | None = None
+        self._watch = _watch(run)
+        self._training = training_stream(run.training, run.settings, run.platform, run.processes)
         self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
         train = run.settings.train
         self._stepper = Stepper(
@@ -185,12 +199,15 @@ class _Loop:
                 "train.max_steps to go on"
             )
             return
-        batches = self._stream().batches(state.step, train.max_steps)
+        batches = self._training.batches(state.step, train.max_steps)
         try:
             while state.step < train.max_steps and not self._is_to_stop(stop):
                 lr = learning_rate(state.updates, train)
-                result = self._stepper.step(islice(batches, train.accumulation_steps), lr)
+                micro_batches = islice(batches, train.accumulation_steps)
+                seen = self._watch.passing(state.step + 1, micro_batches)
+                result = self._stepper.step(seen, lr)
                 state.step += 1
+                self._watch.count(state.step, lr, result)
                 if result.skipped:
                     state.skipped += 1
                 else:
@@ -231,18 +248,52 @@ class _Loop:
 
     def _log(self, lr: float) -> None:
         state, interval = self._run.state, self._pace.fetch(self._run.processes)
-        if math.isnan(interval.terms[-1]):
-            raise self._diverged("the loss is not finite")
-        if self._report is None:
-            return
-        self._report.log_training(
-            state.step,
-            interval.terms,
-            lr=lr,
-            grad_norm=interval.grad_norm,
-            samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
-            skipped=state.skipped,
-        )
+        if self._report is not None and not math.isnan(interval.terms[-1]):
+            self._report.log_training(
+                state.step,
+                interval.terms,
+                lr=lr,
+                grad_norm=interval.grad_norm,
+                samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
+                skipped=state.skipped,
+            )
+        self._pace.pause()
+        self._heed_watch()
+        self._pace.resume()
+
+    def _heed_watch(self) -> None:
+        """Tell what the watch saw since the last row of the log; end a run that it alarms for."""
+        run, state, watch = self._run, self._run.state, self._watch
+        for incident in watch.incidents(self._training):
+            self._say(incident)
+        if run.processes.any(watch.over_budget, run.platform):
+            watch.begin_anew()
+            self._save()
+            raise self._diverged("too many steps were not finite")
+        judgement = watch.judge()
+        is_alarm = judgement.verdict.is_alarm and self._report is not None
+        change = "" if self._report is None else self._tell(judgement, self._report)
+        if run.settings.train.on_stagnation == "stop" and run.processes.any(is_alarm, run.platform):
+            watch.begin_anew()
+            self._save()
+            raise StagnatedError(
+                f"{judgement.verdict} at step {state.step}, and stopped: "
+                f"{change or judgement.evidence}; the run is saved, {str(run.folder.diagnosis)!r} "
+                "tells more; go on with --resume auto, or set train.on_stagnation = 'warn' to be "
+                "told only"
+            )
+
+    def _tell(self, judgement: Judgement, report: Report) -> str:
+        """Tell a new verdict, and explain an alarm; return what it says to change."""
+        is_news = self._watch.is_news(judgement)
+        report.log_verdict(self._run.state.step, judgement, is_news=is_news)
+        if not (is_news and judgement.verdict.is_alarm):
+            return ""
+        diagnosis = self._watch.diagnose(judgement)
+        for line in diagnosis.lines():
+            report.say(line)
+        write_diagnosis(diagnosis, self._run.folder.diagnosis, self._watch.looks)
+        return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
 
     def _validate(self) -> None:
         run, state = self._run, self._run.state
@@ -252,6 +303,7 @@ class _Loop:
         self._pace.pause()
         self._last = self._validator.measure(state.average.network)
         self._report.log_validation(state.step, self._last)
+        self._watch.validated(state.step, self._last.mean["gain_db"])
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
             state.best = {"step": state.step, **self._last.mean}
             save_weights(state.average.network, run.folder.best)
@@ -262,6 +314,7 @@ class _Loop:
         if self._report is None:
             return
         self._pace.pause()
+        self._run.state.watch = self._watch.state_dict()
         save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
         self._pace.resume()
 
@@ -280,18 +333,37 @@ class _Loop:
             f"{self._run.settings.train.max_lr:g} now, or train.grad_clip, and --resume auto"
         )
 
-    def _stream(self) -> TrainingStream:
-        run, train, data = self._run, self._run.settings.train, self._run.settings.data
-        return TrainingStream(
-            run.training,
-            n_frames=run.settings.model.n_frames,
-            scale=run.settings.model.scale,
-            patch=data.patch,
-            seed=train.seed,
-            batch_size=train.batch_size,
-            accumulation_steps=train.accumulation_steps,
-            rank=run.processes.rank,
-            world_size=run.processes.world_size,
-            workers=resolve_workers(data.workers, on_accelerator=run.platform.on_accelerator),
-            pin_memory=run.platform.device.type == "cuda",
-        )
+
+def _watch(run: Run) -> Watch:
+    """Return the watch over a run, with what its checkpoint remembers."""
+    state = run.state
+    watch = Watch(state.network, run.loss, state.optimizer, run.platform, run.settings.train)
+    if state.watch:
+        watch.load_state_dict(state.watch)
+    return watch
+
+
+def training_stream(
+    training: Footage,
+    settings: Settings,
+    platform: Platform | None = None,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+) -> TrainingStream:
+    """Return what a run learns from, cut by workers where its platform is known."""
+    train, data = settings.train, settings.data
+    workers = 0
+    if platform is not None:
+        workers = resolve_workers(data.workers, on_accelerator=platform.on_accelerator)
+    return TrainingStream(
+        training,
+        n_frames=settings.model.n_frames,
+        scale=settings.model.scale,
+        patch=data.patch,
+        seed=train.seed,
+        batch_size=train.batch_size,
+        accumulation_steps=train.accumulation_steps,
+        rank=processes.rank,
+        world_size=processes.world_size,
+        workers=workers,
+        pin_memory=platform is not None and platform.device.type == "cuda",
+    )

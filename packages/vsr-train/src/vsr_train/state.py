@@ -28,6 +28,8 @@ class TrainingState:
     """Steps that GradScaler withheld: they advance neither the schedule nor the average."""
     best: dict[str, float] = field(default_factory=dict)
     """Step and scores of the validation that `best.safetensors` is from; empty before it."""
+    watch: dict[str, Any] = field(default_factory=dict)
+    """What the watch has seen, as it was when last saved; empty before that."""
 
     @classmethod
     def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":
@@ -54,6 +56,7 @@ class TrainingState:
             "step": self.step,
             "skipped": self.skipped,
             "best": self.best,
+            "watch": self.watch,
             "model_state_dict": self.network.state_dict(),
             "ema_state_dict": self.average.network.state_dict(),
             "ema_updates": self.average.updates,
@@ -67,6 +70,7 @@ class TrainingState:
         self.step = stored["step"]
         self.skipped = stored["skipped"]
         self.best = stored["best"]
+        self.watch = stored.get("watch", {})  # checkpoints were written before there was one
         self.network.load_state_dict(stored["model_state_dict"])
         self.average.network.load_state_dict(stored["ema_state_dict"])
         self.average.updates = stored["ema_updates"]

@@ -56,13 +56,12 @@ def diagnose(case: Case) -> Diagnosis:
     return Diagnosis(case.last.step, case.judgement, seen, causes(case), case.probe)
 
 
-def write_diagnosis(diagnosis: Diagnosis, folder: Path, looks: Sequence[Look]) -> Path:
-    """Write `diagnosis.md` for people and `diagnosis.json` with every look; return the former.
+def write_diagnosis(diagnosis: Diagnosis, path: Path, looks: Sequence[Look]) -> None:
+    """Write the report to a Markdown file, and beside it as .json with every look.
 
     Raises:
         OSError: if the disk refuses.
     """
-    path = folder / "diagnosis.md"
     path.write_text(diagnosis.markdown(), encoding="utf-8")
     stored = {
         "step": diagnosis.step,
@@ -72,7 +71,6 @@ def write_diagnosis(diagnosis: Diagnosis, folder: Path, looks: Sequence[Look]) -
         "looks": [look.as_dict() for look in looks],
     }
     path.with_suffix(".json").write_text(json.dumps(stored, indent=1), encoding="utf-8")
-    return path
 
 
 def _seen(latest: Sequence[Look], case: Case) -> list[str]:

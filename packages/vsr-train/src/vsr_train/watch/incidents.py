@@ -93,10 +93,10 @@ def _what_is_wrong(
     network: Network, loss: HybridLoss, platform: Platform, lq_1TCHW: Tensor, gt_1CHW: Tensor
 ) -> str | None:
     """Name the first module, else the terms, else the tensors' gradients that are not finite."""
-    with torch.enable_grad(), platform.autocast(), _outputs(network) as finite:
+    with torch.enable_grad(), platform.autocast(), _broken(network) as broken:
         sr_1CHW = network(lq_1TCHW)
-    if bad := [name for name, is_finite in finite.items() if not is_finite]:
-        return f"the output of {bad[0]} is not finite"
+    if broken:
+        return f"the output of {broken[0]} is not finite"
     terms: LossTerms = loss(sr_1CHW, gt_1CHW)
     names = [name for name, weight in loss.weights.items() if weight > 0]
     if bad := [name for name in names if not getattr(terms, name).isfinite()]:
@@ -110,18 +110,19 @@ def _what_is_wrong(
 
 
 @contextmanager
-def _outputs(network: nn.Module) -> Iterator[dict[str, bool]]:
-    """Note for each module, in the order they run, whether its output is finite."""
-    finite: dict[str, bool] = {}
+def _broken(network: nn.Module) -> Iterator[list[str]]:
+    """List the modules whose output is not finite, in the order they find it out."""
+    broken: list[str] = []
 
     def note(name: str, _: nn.Module, __: Any, output: Tensor) -> None:
-        finite[name] = _finite(output) and finite.get(name, True)
+        if not _finite(output):
+            broken.append(name)
 
     with ExitStack() as hooks:
         for name, module in network.named_modules():
             handle = module.register_forward_hook(partial(note, name or "the network"))
             hooks.callback(handle.remove)
-        yield finite
+        yield broken
 
 
 def _finite(tensor: Tensor) -> bool:

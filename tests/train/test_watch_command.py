@@ -1,0 +1,131 @@
+"""The command under the watch: refusals, alarms, their report, and going on afterwards."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from vsr_train.checkpoint import latest_checkpoint
+from vsr_train.folder import RunFolder
+
+STUCK = {
+    "train__max_steps": 60, "train__val_every": 60, "train__save_every": 60, "train__log_every": 10,
+    "train__watch_every": 5, "train__warmup_steps": 0,
+}  # fmt: skip
+
+
+@pytest.fixture
+def dead(monkeypatch):
+    """Networks whose upsampling is all zero from the start."""
+    from vsr_model import Network
+
+    initialise = Network._initialise
+
+    def zero(self):
+        initialise(self)
+        for layer in (self.upsample[0], self.upsample[2]):
+            for parameter in layer.parameters():
+                torch.nn.init.zeros_(parameter)
+
+    monkeypatch.setattr(Network, "_initialise", zero)
+
+
+def test_a_run_that_cannot_learn_is_exit_5_saved_and_explained(command, settings_of, dead):
+    code, out, err = command(**STUCK)
+    assert code == 5
+    folder = RunFolder.of(settings_of())
+    assert "likely dead output layer" in err
+    assert str(folder.diagnosis) in err
+    assert "1. dead output layer" in out
+    assert "**dead output layer**" in folder.diagnosis.read_text()
+    stored = json.loads(folder.diagnosis.with_suffix(".json").read_text())
+    assert stored["verdict"] == "stagnating"
+    saved = int(latest_checkpoint(folder.checkpoints).stem.removeprefix("step-"))
+    assert saved == stored["step"] == 40
+    rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
+    assert [r["verdict"] for r in rows if r["kind"] == "verdict"] == ["warming up", "stagnating"]
+
+
+def test_going_on_after_a_stop_gives_the_run_its_patience_again(command, settings_of, dead):
+    assert command(**STUCK)[0] == 5
+    code, out, _ = command("--resume", "auto", **{**STUCK, "train__max_steps": 45})
+    assert code == 0
+    assert "at step 40" in out
+
+
+def test_a_run_that_is_only_warned_goes_on_to_its_end(command, settings_of, dead):
+    code, out, _ = command(**STUCK, train__on_stagnation="warn")
+    assert code == 0
+    assert out.count("1. dead output layer") == 1
+    assert RunFolder.of(settings_of()).diagnosis.exists()
+
+
+@pytest.fixture
+def mirrored(pairs, tmp_path):
+    """The folder of pairs with every ground truth mirrored."""
+    import shutil
+
+    copy = tmp_path / "mirrored"
+    shutil.copytree(pairs, copy)
+    for path in (copy / "Patches" / "GT").iterdir():
+        Image.fromarray(np.asarray(Image.open(path))[:, ::-1].copy()).save(path)
+    return copy
+
+
+@pytest.mark.parametrize("arguments", [(), ("--check",)], ids=["run", "check"])
+def test_wrong_pairs_are_exit_3_before_the_first_step(command, settings_of, mirrored, arguments):
+    code, _, err = command(*arguments, data__train=mirrored)
+    assert code == 3
+    assert str(mirrored) in err
+    assert "patches-" in err
+    assert not RunFolder.of(settings_of()).path.exists()
+
+
+def test_wrong_pairs_are_told_and_trained_on_where_that_is_asked_for(command, mirrored):
+    code, out, _ = command(data__train=mirrored, train__on_stagnation="warn", train__max_steps=2)
+    assert code == 0
+    assert "training pairs, " in out
+
+
+def test_a_step_that_is_not_finite_is_told_with_its_sample_and_the_run_goes_on(
+    command, settings_of, monkeypatch
+):
+    """The third micro-batch's loss is NaN once; weights stay finite and the run ends well."""
+    from vsr_losses import HybridLoss
+
+    forward, calls = HybridLoss.forward, []
+
+    def broken(self, sr, gt):
+        calls.append(1)
+        terms = forward(self, sr, gt)
+        return terms._replace(total=terms.total * (float("nan") if len(calls) == 3 else 1))
+
+    monkeypatch.setattr(HybridLoss, "forward", broken)
+    code, out, _ = command()
+    assert code == 0
+    assert "step 2 undone" in out
+    assert ".png" in out
+    stored = torch.load(latest_checkpoint(RunFolder.of(settings_of()).checkpoints))
+    assert all(value.isfinite().all() for value in stored["model_state_dict"].values())
+    assert stored["watch"]["incidents"] == 1
+
+
+def test_a_loss_that_is_never_finite_is_exit_5_with_the_run_saved(
+    command, settings_of, monkeypatch
+):
+    from vsr_losses import HybridLoss
+
+    forward = HybridLoss.forward
+
+    def broken(self, sr, gt):
+        terms = forward(self, sr, gt)
+        return terms._replace(l1=terms.l1 * float("nan"), total=terms.total * float("nan"))
+
+    monkeypatch.setattr(HybridLoss, "forward", broken)
+    code, out, err = command(train__max_steps=40, train__val_every=40)
+    assert code == 5
+    assert "loss term l1 is not finite" in out
+    assert "too many steps were not finite" in err
+    assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints) is not None
