@@ -1,0 +1,102 @@
+"""Two real steps at full size before a run on a card: does the prediction hold?
+
+They use a network of their own, thrown away after, so that the run is the one that its seed makes.
+"""
+
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+
+from vsr_losses import HybridLoss
+from vsr_settings import Settings, predict
+from vsr_train.device import Platform
+from vsr_train.errors import DeviceError
+from vsr_train.state import TrainingState
+from vsr_train.step import MicroBatch, Stepper
+
+MIB = 1 << 20
+STEPS = 2
+"""The second has the optimiser's state and all gradients in place from its start."""
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What the steps took, beside what was predicted; MiB and seconds."""
+
+    allocated_mib: int
+    reserved_mib: int
+    predicted_allocated_mib: int
+    predicted_reserved_mib: int
+    seconds_per_step: float
+
+    def __str__(self) -> str:
+        share = self.reserved_mib / self.predicted_reserved_mib
+        return (
+            f"two steps reserved {self.reserved_mib} MiB, {share:.0%} of the predicted "
+            f"{self.predicted_reserved_mib}; {self.seconds_per_step:.1f} s a step"
+        )
+
+    def as_dict(self) -> dict[str, float]:
+        """Return the figures by name."""
+        return asdict(self)
+
+
+def rehearse(settings: Settings, platform: Platform, loss: HybridLoss) -> Rehearsal | None:
+    """Make two steps on random pixels and measure their memory; None where there is no CUDA.
+
+    Raises:
+        DeviceError: if the card runs out of memory.
+    """
+    if platform.device.type != "cuda":
+        return None
+    torch.cuda.reset_peak_memory_stats(platform.device)
+    try:
+        seconds = make_steps(settings, platform, loss)
+    except torch.OutOfMemoryError as error:
+        raise DeviceError(
+            f"two rehearsed steps ran out of the card's memory, though "
+            f"{predict(settings).reserved // MIB} MiB were predicted; set model.recompute = "
+            "'segments', or lower train.batch_size and raise train.accumulation_steps as much"
+        ) from error
+    predicted = predict(settings)
+    rehearsal = Rehearsal(
+        torch.cuda.max_memory_allocated(platform.device) // MIB,
+        torch.cuda.max_memory_reserved(platform.device) // MIB,
+        predicted.allocated // MIB,
+        predicted.reserved // MIB,
+        seconds,
+    )
+    torch.cuda.empty_cache()
+    return rehearsal
+
+
+def make_steps(settings: Settings, platform: Platform, loss: HybridLoss) -> float:
+    """Make the steps with a network of their own; return the seconds of the last."""
+    state = TrainingState.fresh(settings, platform)
+    stepper = Stepper(
+        state.network,
+        loss,
+        state.optimizer,
+        state.scaler,
+        platform,
+        accumulation_steps=settings.train.accumulation_steps,
+        grad_clip=settings.train.grad_clip,
+    )
+    batches = [_random_batch(settings)] * settings.train.accumulation_steps
+    seconds = 0.0
+    for _ in range(STEPS):
+        started = time.perf_counter()
+        result = stepper.step(batches, settings.train.max_lr)
+        state.average.update(state.network)
+        result.terms.tolist()  # waits for the device
+        seconds = time.perf_counter() - started
+    return seconds
+
+
+def _random_batch(settings: Settings) -> MicroBatch:
+    model, side = settings.model, settings.data.patch
+    samples, large = settings.train.batch_size, side * model.scale
+    lq_BTCHW = torch.randint(0, 256, (samples, model.n_frames, 3, side, side), dtype=torch.uint8)
+    gt_BCHW = torch.randint(0, 256, (samples, 3, large, large), dtype=torch.uint8)
+    return lq_BTCHW, gt_BCHW
