@@ -158,12 +158,12 @@ def _falling(validations: Sequence[Seen]) -> Judgement | None:
 def _idle(looks: Sequence[Look], train: Train) -> Judgement | None:
     """Find weights that nothing moves: seen long before a run could have learned."""
     latest = [look for look in looks[-3:] if look.step > SETTLED]
-    if len(latest) < 3 or latest[-1].lr < TAIL * train.max_lr:
+    if len(latest) < 3:
         return None
     why = None
     if min(look.skipped for look in latest) > 0.5:
         why = f"{latest[-1].skipped:.0%} of the steps were skipped"
-    elif max(look.moves for look in latest) < STILL:
+    elif max(k.moves for k in latest) < STILL and latest[-1].lr > TAIL * train.max_lr:
         why = "the weights do not change"
     elif min(look.idle for look in latest) >= 0.5 and not any(k.last_gradient for k in latest):
         why = f"{latest[-1].idle:.0%} of the tensors get no gradient, the last layer among them"
