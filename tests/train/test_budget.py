@@ -1,6 +1,5 @@
 """The closed form of the memory budget against the trace, and its allocator against the replay."""
 
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from vsr_settings.flops import work_per_sample
 from vsr_settings.memory import predict_in
 from vsr_settings.nearest import changed
 from vsr_settings.recomputation import LEAST_FIRST
-from vsr_settings.sizes import sizes_in
-from vsr_train.memory import reserved_bytes, trace
+from vsr_train.memory import trace
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 ANYTHING = {
@@ -33,32 +31,11 @@ ANYTHING = {
 }
 
 
-def judged(run, kept):
-    """What is predicted and what is traced: bytes of tensors, and bytes reserved for the step."""
-    traced, predicted = trace(run, kept), predict_in(run, kept)
-    replayed = reserved_bytes(of_the_step(traced.events, sizes_in(run, kept)))
-    return predicted, traced, replayed
-
-
-def of_the_step(events, sizes):
-    """Events without what died before the step began, with its window and its picture.
-
-    Building VGG16 brings all of its classifier to life, which no card ever sees.
-    """
-    start = next(
-        place
-        for place, (one, other) in enumerate(pairwise(events))
-        if (one.size, other.size) == (sizes.window, sizes.picture)
-    )
-    dead = {event.storage for event in events[:start] if event.size < 0}
-    return [event for event in events if event.storage not in dead]
-
-
 def holds(run, kept):
     """Never under, at most 5 % over; the allocator never under; operations to the digit."""
-    predicted, traced, replayed = judged(run, kept)
+    predicted, traced = predict_in(run, kept), trace(run, kept)
     assert traced.peak_bytes <= predicted.allocated <= 1.05 * traced.peak_bytes
-    assert predicted.reserved - predicted.workspace >= replayed
+    assert predicted.reserved - predicted.workspace >= traced.reserved_bytes
     assert work_per_sample(run).total == traced.flops_per_sample
 
 

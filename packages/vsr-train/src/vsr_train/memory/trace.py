@@ -159,7 +159,7 @@ class StorageWatch(TorchDispatchMode):
         if formula is not None:
             self.flops += formula(*args, **(kwargs or {}), out_val=result)
         for leaf in tree_leaves(result):
-            if isinstance(leaf, Tensor):
+            if isinstance(leaf, Tensor) and not leaf.is_meta:  # VGG16's blanks take nothing
                 self._note(leaf.untyped_storage())
         return result
 
