@@ -129,3 +129,16 @@ def test_a_loss_that_is_never_finite_is_exit_5_with_the_run_saved(
     assert "loss term l1 is not finite" in out
     assert "too many steps were not finite" in err
     assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints) is not None
+
+
+@pytest.mark.parametrize("amp_dtype", ["fp16", "bf16"])
+def test_looks_are_resumed_exactly_under_amp(command, settings_of, amp_dtype):
+    amp = {"train__use_amp": "true", "train__amp_dtype": amp_dtype, "train__watch_every": 3}
+    assert command(run__name="whole", **amp)[0] == 0
+    assert command(**amp)[0] == 0
+    folders = [RunFolder.of(settings_of(run__name=name)) for name in ("whole", "tiny")]
+    latest_checkpoint(folders[1].checkpoints).unlink()
+    assert command("--resume", "auto", **amp)[0] == 0
+    one, other = (torch.load(latest_checkpoint(f.checkpoints))["watch"] for f in folders)
+    assert one == other
+    assert [look["step"] for look in one["looks"]] == [3, 6]

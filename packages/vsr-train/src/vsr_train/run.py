@@ -95,7 +95,8 @@ def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:
     findings = preflight(training_stream(training, settings), settings.model.scale)
     if settings.train.on_stagnation == "stop":
         require_sound(findings, settings.data.train)
-    return tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
+    told = tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
+    return told or ("training pairs looked at: they are what they claim to be",)
 
 
 def _take_up(
