@@ -75,6 +75,8 @@ class Step:
         if not sizes.is_half:
             return 0
         kept = weights.extract if self.recomputes else weights.total - 3 * weights.fuse
+        # autocast casts the halves of a fuse's weight anew for every frame
+        kept += sizes.frames * weights.fuse
         return sizes.window * sizes.element // FP32 + sizes.element * kept
 
     @property
@@ -96,7 +98,8 @@ class Step:
     def _end_of_forward(self) -> Iterator[Moment]:
         sizes = self.sizes
         maps = self.kept_maps * sizes.features
-        halves = sizes.window * sizes.element // FP32 + sizes.element * sizes.weights.total
+        copies = sizes.weights.total + (sizes.frames - 3) * sizes.weights.fuse
+        halves = sizes.window * sizes.element // FP32 + sizes.element * copies
         alive = maps + (halves if sizes.is_half else 0) + sizes.picture  # the bilinear base
         at_once = 1 if self.recomputes else sizes.batch
         part = sizes.wide * at_once // sizes.batch
@@ -176,7 +179,7 @@ class Step:
         sizes, weights = self.sizes, self.sizes.weights
         fused = FP32 * (weights.widening + weights.closing + weights.fuse)
         fuse = sizes.element * weights.fuse
-        maps = (self.kept_maps + 4) * sizes.features
+        maps = (self.kept_maps + 2) * sizes.features
         upsampler = 0 if self.recomputes else weights.widening + weights.closing
         halves = self.kept_halves - (sizes.element * upsampler if sizes.is_half else 0)
         alive = halves + sizes.picture
@@ -231,7 +234,7 @@ class Step:
                 alive + recast + now * sizes.features + pending + landing,
             )
         # the way back through the fuse of a frame, when its trunk is done
-        now = (maps + 3 - self._stretches) * sizes.features
+        now = (maps + 2 - self._stretches) * sizes.features
         yield Moment("backward of the first frame", gradients, alive + now + pending)
         if not self.accumulates:
             now -= (sizes.frames // 2 - 1) * self._stretches * sizes.features
@@ -287,9 +290,8 @@ class Step:
     def stretch_maps(self, place: int) -> int:
         """Feature maps that are made while a stretch is on its way back, less the ends' two.
 
-        The gradients of both ends, a block's two, and what is computed again; from the second
-        stretch on the gradient that comes in is one of its own.
+        The gradients of both ends, a block's two, and what is computed again.
         """
         blocks = self._stretch_blocks if place else self._last_blocks
         made = 2 * blocks - 1 if self.recomputes else 0
-        return made + 2 + (1 if place else 0)
+        return made + 2
