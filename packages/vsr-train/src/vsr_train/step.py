@@ -80,8 +80,9 @@ class Stepper:
         ]
         self._scaler.unscale_(self._optimizer)
         grad_norm = nn.utils.clip_grad_norm_(self._parameters, self._grad_clip or float("inf"))
-        if not self._scaler.is_enabled():
-            # What GradScaler sets: the fused optimiser then undoes such a step on the device.
+        heeds_flag = getattr(self._optimizer, "_step_supports_amp_scaling", False)
+        if heeds_flag and not self._scaler.is_enabled():
+            # What GradScaler sets: a fused optimiser withholds such a step on the device.
             withheld = 1 - grad_norm.isfinite().float()
             self._optimizer.found_inf = withheld  # type: ignore[attr-defined]  # torch's contract
         self._scaler.step(self._optimizer)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vsr_train.watch.case import Case
+from vsr_train.watch.looks import detail_of
 
 SMALL_MOVE = 3e-4
 """Relative change of the weights under which a step is too small to learn within patience."""
@@ -238,8 +239,7 @@ def _large_lr(case: Case) -> Iterator[Cause]:
 
 def _noise(case: Case) -> Iterator[Cause]:
     first = case.looks[0]
-    began = case.looks[0].moments
-    noise = math.sqrt(began[0] / began[1]) if began[1] else 0.0
+    noise = detail_of([first]).ratio
     if noise > 0.3 and case.now.correlation < 0.1:
         yield Cause(
             "initial noise",

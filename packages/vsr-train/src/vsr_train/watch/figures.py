@@ -27,7 +27,8 @@ class Detail:
     """What an output adds to its base, against what the base lacks of the ground truth."""
 
     ratio: float
-    """std(sr - base) / std(gt - base): 0 is the base itself, 1 as much detail as is missing."""
+    """std(sr - base) / std(gt - base): 0 is the base itself, 1 as much detail as is missing.
+    0 too where less is missing than 8-bit pictures can tell."""
     correlation: float
     """corr(sr - base, gt - base), in [-1, 1]; 0 where nothing is added."""
     gain_db: float
@@ -71,10 +72,12 @@ def detail(each: Iterable[Moments]) -> Detail:
     floor = len(rows) * SMALLEST_ERROR
     if not math.isfinite(added + error):
         return Detail(math.nan, math.nan, math.nan, math.nan)
-    ratio = math.sqrt(added / missing) if missing else 0.0
-    spread = math.sqrt(added) * math.sqrt(missing)
+    ratio = correlation = 0.0
+    if missing > floor and added > 0:
+        ratio = math.sqrt(added / missing)
+        correlation = both / (math.sqrt(added) * math.sqrt(missing))
     gain = 10 * math.log10(max(base_error, floor) / max(error, floor))
-    return Detail(ratio, both / spread if spread else 0.0, gain, math.sqrt(missing / len(rows)))
+    return Detail(ratio, correlation, gain, math.sqrt(missing / len(rows)))
 
 
 def _centred(difference_BCHW: Tensor) -> Tensor:

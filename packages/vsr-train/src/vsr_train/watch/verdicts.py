@@ -34,6 +34,9 @@ RISE_PER_STEP = 1e-4
 GROWTH = 1.4
 """How many times more a slow run restores than at half its steps; twice to four times is usual."""
 
+SEEN = 0.012
+"""Correlation under which growth may be chance: a pool's is off by about 0.004."""
+
 FAR = 20
 """How many times its steps so far a slow run's growth is trusted for."""
 
@@ -206,7 +209,8 @@ def _waiting(looks: Sequence[Look], train: Train) -> Judgement | None:
     before = detail_of(half)
     times = min(FAR, train.max_steps / last.step)
     expected = now.restored * times**2  # ratio and correlation each grow with the steps
-    if now.restored > GROWTH * max(before.restored, 0.0) and expected >= WORTHWHILE:
+    grows = now.restored > GROWTH * max(before.restored, 0.0) and now.correlation >= SEEN
+    if grows and expected >= WORTHWHILE:
         return Judgement(Verdict.WARMING_UP, f"slow, but learning: {figures(now)}")
     return None
 
