@@ -112,13 +112,14 @@ def test_overwriting_deletes_only_what_a_run_writes(command, settings_of):
     assert (folder.path / "notes.txt").read_text() == "mine"
 
 
+@pytest.mark.slow
 def test_the_p4_settings_run_in_ci_without_a_card_or_vgg_weights(
     monkeypatch, tmp_path, capsys, command
 ):
     """The line of the README's CI, with a smaller patch: 64×24, sixteen samples a step."""
     environment = {
         "RUN__DEVICE": "cpu", "LOSS__PERCEPTUAL_WEIGHT": "0", "TRAIN__MAX_STEPS": "2",
-        "DATA__TRAIN": "demo", "DATA__VAL": "demo", "DATA__PATCH": "16", "DATA__VAL_PATCH": "24",
+        "DATA__TRAIN": "demo", "DATA__VAL": "demo", "DATA__PATCH": "16",
         "DATA__VAL_WINDOWS": "1", "DATA__CACHE_DIR": str(tmp_path / "cache"),
         "RUN__DIR": str(tmp_path / "runs"),
     }  # fmt: skip

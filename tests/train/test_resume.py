@@ -216,7 +216,7 @@ def test_weights_of_another_network_are_refused(command, settings_of, tmp_path):
 def test_resuming_where_nothing_was_saved_starts_at_the_beginning_and_says_so(command):
     code, out, _ = command("--resume", "auto")
     assert code == 0
-    assert "step 0, the initial weights" in out
+    assert "no checkpoint is here yet: the initial weights" in out
 
 
 def test_a_finished_run_has_nothing_left_to_do(command):

@@ -14,8 +14,9 @@ from vsr_data import DataError
 from vsr_losses import PerceptualWeightsError
 from vsr_settings import SettingsError, read
 from vsr_train.errors import ExitCode, RunError
+from vsr_train.loop import start
 from vsr_train.processes import joined
-from vsr_train.run import opening, prepare, start, validate_only
+from vsr_train.run import opening, prepare, validate_only
 
 
 def main(arguments: list[str] | None = None) -> int:

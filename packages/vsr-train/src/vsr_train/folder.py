@@ -1,7 +1,7 @@
 """The folder of a run: what is in it, and that no run writes over another unasked.
 
 settings.toml · metrics.jsonl · tensorboard/ · pictures/ · checkpoints/ · best.safetensors ·
-diagnosis.md and .json, where the watch had reason to write them
+rehearsal.json, where there is a card · diagnosis.md and .json, where the watch had reason to
 """
 
 import json
@@ -30,6 +30,7 @@ class RunFolder:
         self.checkpoints = path / "checkpoints"
         self.best = path / "best.safetensors"
         self.diagnosis = path / "diagnosis.md"
+        self.rehearsal = path / "rehearsal.json"
 
     @classmethod
     def of(cls, settings: Settings) -> "RunFolder":
@@ -62,10 +63,14 @@ class RunFolder:
     def clear(self) -> None:
         """Delete what a run writes here, and nothing else."""
         told = (self.diagnosis, self.diagnosis.with_suffix(".json"))
-        for file in (self.settings, self.metrics, self.best, *told):
+        for file in (self.settings, self.metrics, self.best, self.rehearsal, *told):
             file.unlink(missing_ok=True)
         for folder in (self.tensorboard, self.pictures, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)
+
+    def write_rehearsal(self, figures: Mapping[str, float]) -> None:
+        """Store what the rehearsal measured beside what was predicted."""
+        self.rehearsal.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a row to metrics.jsonl, whole."""
