@@ -20,7 +20,8 @@ DEVICES = [
 
 def pytest_benchmark_update_machine_info(config, machine_info):
     """Record the kind of machine, and never its name."""
-    machine_info.pop("node", None)
+    for name in ("node", "release"):
+        machine_info.pop(name, None)
     machine_info["torch"] = torch.__version__
     machine_info["threads"] = torch.get_num_threads()
     machine_info["cuda"] = torch.cuda.get_device_name() if torch.cuda.is_available() else None
