@@ -131,7 +131,7 @@ def test_the_p4_settings_run_in_ci_without_a_card_or_vgg_weights(
     assert "4 × 4 × 1 = 16 samples a step" in out
     lines = (tmp_path / "runs" / "p4" / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
-    assert [row["kind"] for row in rows] == ["train", "validation"]
+    assert [row["kind"] for row in rows] == ["train", "verdict", "validation"]
 
 
 def test_a_settings_mistake_is_exit_2(command):
