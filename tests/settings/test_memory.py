@@ -99,7 +99,7 @@ def test_allow_over_budget_warns_instead_of_refusing():
     "options",
     [
         [*LARGE, "model.recompute=none", "train.use_amp=false"],
-        [*LARGE, "train.batch_size=16", "train.accumulation_steps=1"],
+        [*LARGE, "model.recompute=none", "train.batch_size=16", "train.accumulation_steps=1"],
         ["model.n_feats=512", "model.n_blocks=64"],
         ["data.patch=1024"],
         ["model.n_frames=63", "model.recompute=none"],

@@ -91,5 +91,5 @@ def _memory(settings: Settings, sizes: Sizes) -> Memory:
         slack=0,
         moment=highest.name,
     )
-    always = 5 * weights + memory.perceptual_weights + memory.input
-    return replace(memory, slack=max(0, held(step, always) - memory.allocated))
+    made = memory.gradients + memory.activations + memory.loss
+    return replace(memory, slack=held(step, memory.allocated - made) - memory.allocated)

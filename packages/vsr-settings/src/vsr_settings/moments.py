@@ -38,10 +38,14 @@ class Step:
 
     def moments(self) -> Iterator[Moment]:
         """Every moment that can be the highest."""
+        yield from self.at_upsampler()
+        yield from self.at_losses()
+        yield from self.at_trunks()
+
+    def at_upsampler(self) -> Iterator[Moment]:
+        """The upsampler's, on the way forward and back."""
         yield from self._end_of_forward()
-        yield from self._losses()
         yield from self._upsampler()
-        yield from self._trunks()
 
     @property
     def recomputes(self) -> bool:
@@ -115,7 +119,8 @@ class Step:
         joined = max(self._narrow_picture, sizes.picture)
         yield Moment(name, self._gradients, alive + kept + self._narrow_picture + joined)
 
-    def _losses(self) -> Iterator[Moment]:
+    def at_losses(self) -> Iterator[Moment]:
+        """The loss's, on the way forward and back."""
         sizes, loss, picture = self.sizes, self.loss, self.sizes.picture
         side = sizes.side
         pooled = picture // side**2 * (side // 2) ** 2
@@ -174,7 +179,7 @@ class Step:
         yield Moment(name, self._gradients, alive + part + summed + widening + cast)
         yield Moment(name, self._gradients, alive + widening + max(2 * summed, landed))
 
-    def _trunks(self) -> Iterator[Moment]:
+    def at_trunks(self) -> Iterator[Moment]:
         """The ends of both trunks; each walks its frames back from the one it reached last."""
         sizes, weights = self.sizes, self.sizes.weights
         fused = FP32 * (weights.widening + weights.closing + weights.fuse)
@@ -188,7 +193,7 @@ class Step:
         if not self.accumulates:
             # the other trunk keeps less, but finds the gradients of the first
             one = FP32 * (weights.trunk + weights.fuse)
-            left = self.kept_maps - sizes.frames // 2 * self._stretches + 1
+            left = self.kept_maps - sizes.frames // 2 * (self._stretches + 1) + 1
             yield from self._walk(fused + one, left, halves - self._trunk_halves)
             yield from self._last_frame()
 
@@ -227,7 +232,7 @@ class Step:
         pending = 0
         if shared:
             pending = sizes.element * trunk
-            now = maps - 1 - self._stretches + self.stretch_maps(0)
+            now = maps - 2 - self._stretches + self.stretch_maps(0)
             yield Moment(
                 "backward of the second frame",
                 gradients,

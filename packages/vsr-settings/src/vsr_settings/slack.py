@@ -1,56 +1,30 @@
-"""What the caching allocator holds beyond what tensors use at a step's highest moment.
+"""What the caching allocator comes to hold, which is more than tensors use.
 
-The card must have room for what the allocator reserves. Freed memory serves smaller tensors, seldom
-larger ones, so each size that a step makes comes to hold its own: feature maps, doubled ones for
-every frame, wide ones of the upsampler, VGG16's, pictures. How many of each was fitted to replays
-of the allocator on traced steps (docs/decisions/settings-memory.md), so that none was under.
+It takes segments from the driver and cuts them into tensors. A segment is a little larger than what
+was asked for, and freed memory serves smaller tensors, seldom larger ones: where a step goes on to
+a larger size, some of the last one lies idle. How many of each size do was counted on replays of
+traced steps and rounded up (docs/decisions/settings-memory.md), so that none is under.
 """
 
-from typing import Final, NamedTuple
+from collections.abc import Iterator
+from typing import Final
 
-from vsr_settings.moments import Step
-from vsr_settings.sizes import FP32
+from vsr_settings.moments import Moment, Step
+from vsr_settings.sizes import FP32, VGG_CHANNELS
 
 MIB: Final = 1 << 20
 _OWN_SEGMENT: Final = 10 * MIB
 """Tensors from here on get a segment of their own size; smaller ones share one."""
 _SHARED_SEGMENT: Final = 20 * MIB
 _ROUND: Final = 2 * MIB
-_VGG_CHANNELS: Final = 64
-
-
-class _Held(NamedTuple):
-    """How many of each size the allocator comes to hold, beyond what lives through the step."""
-
-    maps: float
-    maps_of_frames: float
-    """For every frame but the centre."""
-    maps_of_stretch: float
-    """Times the maps that a stretch makes on its way back."""
-    wide: float
-    """Of the upsampler: of the batch, or of a sample where it is recomputed."""
-    vgg: float
-    """Maps of VGG16's first layers, for a chunk."""
-    pictures: float
-    weights: float
-    """All weights, in fp32."""
-    widening: float
-    """The weights of the upsampler's first convolution, in fp32."""
-    mib: float
-
-
-_OWN: Final = {
-    "none": _Held(0.02, 1.23, 0.02, 2.83, 4.08, 6.0, 0.66, 0.02, 160),
-    "blocks": _Held(1.57, 1.44, 0.02, 2.44, 3.94, 7.83, 0.02, 1.88, 95),
-    "segments": _Held(0.02, 2.0, 0.76, 0.91, 3.88, 7.14, 0.21, 0.97, 0.02),
-}
-"""Where feature maps have segments of their own, by recomputation."""
-_SHARED: Final = {
-    "none": _Held(0.02, 2.02, 0.02, 1.85, 4.13, 9.62, 0.68, 0.02, 20.29),
-    "blocks": _Held(0.02, 2.12, 0.02, 0.93, 4.63, 7.27, 1.1, 1.29, 14.52),
-    "segments": _Held(0.02, 0.02, 0.56, 0.69, 4.44, 8.16, 1.09, 1.29, 24.25),
-}
-"""Where feature maps share segments."""
+_COPIES: Final = 5
+"""Tensors of a weight's size: itself, its gradient, AdamW's two moments and its average."""
+_IDLE_MAPS: Final = 5
+_IDLE_VGG: Final = 1.25
+_IDLE_PICTURES: Final = 3
+_IDLE_WEIGHTS: Final = 0.5
+_ENDS: Final = 48 * MIB
+"""Ends of the segments that small tensors share."""
 
 
 def held(step: Step, always: int) -> int:
@@ -58,35 +32,46 @@ def held(step: Step, always: int) -> int:
 
     Args:
         step: The step.
-        always: Bytes that are there throughout, gradients included.
+        always: Bytes that are there throughout, less gradients.
     """
     sizes, weights = step.sizes, step.sizes.weights
-    recompute = "none" if step.model.recompute == "auto" else step.model.recompute
-    one_map = _granted(sizes.features)
-    counts = (_OWN if one_map >= _OWN_SEGMENT else _SHARED)[recompute]
-    chunk = min(step.loss.perceptual_chunk, sizes.batch) if step.loss.perceptual_weight > 0 else 0
-    made = (
-        counts.maps * one_map
-        + counts.maps_of_frames * (sizes.frames - 1) * one_map
-        + counts.maps_of_stretch * step.stretch_maps(1 if step.stretch_count > 1 else 0) * one_map
-        + counts.wide * _granted(sizes.wide // (sizes.batch if step.recomputes else 1))
-        + counts.vgg * _granted(_VGG_CHANNELS * chunk * sizes.side**2 * FP32)
-        + counts.pictures * _granted(sizes.picture)
-        + counts.weights * FP32 * weights.total
-        + counts.widening * _granted(FP32 * weights.widening)
-        + counts.mib * MIB
+    wide = _granted(sizes.wide // (sizes.batch if step.recomputes else 1))
+    kept_wide = 0 if step.recomputes else wide
+    feature_map = _granted(sizes.features)
+    highest = max(
+        _highest(step.at_upsampler()) + wide + _granted(FP32 * weights.widening),
+        _highest(step.at_losses()) + kept_wide + _IDLE_VGG * _granted(_vgg_map(step)),
+        _highest(step.at_trunks()) + _IDLE_MAPS * feature_map,
     )
-    kept = (
-        step.kept_maps * (one_map if sizes.features >= _OWN_SEGMENT else sizes.features)
-        + step.kept_halves
+    rounding = (
+        step.kept_maps * (feature_map - sizes.features)
+        + _COPIES * 2 * weights.blocks * _rounding(FP32 * weights.convolution)
+        + _COPIES * _rounding(FP32 * weights.widening)
     )
-    return always + kept + int(made)
+    idle = _IDLE_PICTURES * _granted(sizes.picture) + _IDLE_WEIGHTS * FP32 * weights.total
+    return int(always + highest + rounding + idle) + _ENDS
+
+
+def _highest(moments: Iterator[Moment]) -> int:
+    return max(moment.bytes for moment in moments)
+
+
+def _vgg_map(step: Step) -> int:
+    """Bytes of one of VGG16's first maps, for the samples that walk through it together."""
+    if not step.loss.perceptual_weight:
+        return 0
+    chunk = min(step.loss.perceptual_chunk, step.sizes.batch)
+    return VGG_CHANNELS[0][-1] * chunk * step.sizes.side**2 * FP32
 
 
 def _granted(size: int) -> int:
-    """What a tensor takes of its segment, the share of what is left over included."""
+    """What a tensor takes of its segment, its share of the end that fits no other included."""
     if size >= _OWN_SEGMENT:
         return -(-size // _ROUND) * _ROUND
     if size > MIB:
         return _SHARED_SEGMENT // (_SHARED_SEGMENT // size)
     return size
+
+
+def _rounding(size: int) -> int:
+    return _granted(size) - size
