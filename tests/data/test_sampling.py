@@ -90,3 +90,15 @@ def test_validated_windows_are_spread_over_the_clip(windows, wanted):
 def test_an_index_outside_the_effective_batch_is_refused(index):
     with pytest.raises(ValueError, match="of 16"):
         stream().sample(0, index)
+
+
+def test_a_window_set_aside_is_not_drawn_and_every_other_sample_stays_as_it_was():
+    ends = (3, 7)
+    draws = [choose_window(sample_generator(1, step, 0), ends) for step in range(300)]
+    without = [
+        choose_window(sample_generator(1, step, 0), ends, frozenset({4})) for step in range(300)
+    ]
+    assert {choice.number for choice in draws} == set(range(7))
+    assert {choice.number for choice in without} == set(range(7)) - {4}
+    for one, other in zip(draws, without, strict=True):
+        assert one == other or one.number == 4

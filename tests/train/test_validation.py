@@ -87,7 +87,7 @@ def test_what_is_measured_is_all_there(measured):
     *_, found = measured()
     pictures = ["", "_bilinear", "_bicubic"]
     names = {f"{m}{p}" for m in ("psnr", "psnr_y", "ssim", "sharpness") for p in pictures}
-    names |= {"gain_db", "gain_bicubic_db", "temporal_db"}
+    names |= {"gain_db", "gain_bicubic_db", "temporal_db", "detail_ratio", "detail_correlation"}
     assert found.mean.keys() == names  # pairs of pictures have no next frame, and no VGG16
     for scores in found.sources.values():
         assert scores.keys() == names

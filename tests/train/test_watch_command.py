@@ -1,6 +1,7 @@
 """The command under the watch: refusals, alarms, their report, and going on afterwards."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -110,6 +111,43 @@ def test_a_step_that_is_not_finite_is_told_with_its_sample_and_the_run_goes_on(
     stored = torch.load(latest_checkpoint(RunFolder.of(settings_of()).checkpoints))
     assert all(value.isfinite().all() for value in stored["model_state_dict"].values())
     assert stored["watch"]["incidents"] == 1
+
+
+def test_a_sample_that_breaks_its_step_is_set_aside_also_when_the_run_is_resumed(
+    command, settings_of, pairs, tmp_path, monkeypatch
+):
+    """One of six pairs is white, and white makes the loss NaN."""
+    from vsr_losses import HybridLoss
+
+    copy = tmp_path / "one-white"
+    shutil.copytree(pairs, copy)
+    for kind in ("GT", "LR"):
+        path = copy / "Patches" / kind / "patches-2.png"
+        with Image.open(path) as picture:
+            size = picture.size
+        Image.new("RGB", size, "white").save(path)
+    forward, white = HybridLoss.forward, []
+
+    def broken(self, sr, gt):
+        terms = forward(self, sr, gt)
+        is_white = bool(gt.amin((1, 2, 3)).eq(1).any())
+        white.append(is_white)
+        nan = float("nan") if is_white else 1
+        return terms._replace(l1=terms.l1 * nan, total=terms.total * nan)
+
+    monkeypatch.setattr(HybridLoss, "forward", broken)
+    changed = {"data__train": copy, "train__max_steps": 12, "train__log_every": 1}
+    code, out, _ = command(**changed)
+    assert code == 0
+    assert "patches-2.png" in out
+    assert "which is set aside" in out
+    assert any(white)
+    white.clear()
+    changed["train__max_steps"] = 60
+    assert command("--resume", "auto", **changed)[0] == 0
+    assert not any(white)
+    stored = torch.load(latest_checkpoint(RunFolder.of(settings_of()).checkpoints))
+    assert stored["aside"] == [2]
 
 
 def test_a_loss_that_is_never_finite_is_exit_5_with_the_run_saved(

@@ -20,6 +20,8 @@ class Choice:
 
     clip: int
     window: int
+    number: int
+    """The window's number among those of all clips."""
 
 
 @dataclass(frozen=True)
@@ -39,16 +41,20 @@ def sample_generator(seed: int, step: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, 0, index, step]))
 
 
-def choose_window(rng: np.random.Generator, ends: tuple[int, ...]) -> Choice:
-    """Draw one of all windows.
+def choose_window(
+    rng: np.random.Generator, ends: tuple[int, ...], aside: frozenset[int] = frozenset()
+) -> Choice:
+    """Draw one of all windows but those set aside.
 
     Args:
         rng: the sample's generator.
         ends: `Footage.window_ends()`.
+        aside: numbers of windows that are not drawn; never all of them.
     """
-    window = int(rng.integers(ends[-1]))
-    clip = bisect_right(ends, window)
-    return Choice(clip, window - (ends[clip - 1] if clip else 0))
+    while (number := int(rng.integers(ends[-1]))) in aside:
+        pass
+    clip = bisect_right(ends, number)
+    return Choice(clip, number - (ends[clip - 1] if clip else 0), number)
 
 
 def choose_cut(rng: np.random.Generator, lq_size: Size, patch: int) -> Cut:

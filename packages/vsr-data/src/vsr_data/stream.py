@@ -108,6 +108,24 @@ class TrainingStream:
         lq_TCHW, gt_CHW = self._cutter.cut((step, index))
         return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
 
+    @property
+    def aside(self) -> frozenset[int]:
+        """Numbers of the windows that no sample is cut from any more.
+
+        With the seed they decide what a step sees. Change them between iterations: workers that
+        run know nothing of it.
+        """
+        return self._cutter.aside
+
+    @aside.setter
+    def aside(self, numbers: frozenset[int]) -> None:
+        self._cutter.aside = numbers
+
+    def set_aside(self, step: int, index: int) -> None:
+        """Set the window of a sample aside, unless it is the last one left."""
+        self._check(step, index)
+        self._cutter.set_aside((step, index))
+
     def origin(self, step: int, index: int) -> str:
         """The file, frame and place that a sample is cut from."""
         self._check(step, index)
@@ -187,6 +205,12 @@ class _Cutter(Dataset["Arrays | DataError"]):
         self._clips = footage.clips
         self._ends = footage.window_ends()
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
+        self.aside: frozenset[int] = frozenset()
+
+    def set_aside(self, key: Key) -> None:
+        choice = choose_window(sample_generator(self._seed, *key), self._ends, self.aside)
+        if len(self.aside) + 1 < self._ends[-1]:
+            self.aside |= {choice.number}
 
     def __getitem__(self, key: Key) -> Arrays | DataError:
         try:
@@ -196,7 +220,7 @@ class _Cutter(Dataset["Arrays | DataError"]):
 
     def cut(self, key: Key) -> Arrays:
         rng = sample_generator(self._seed, *key)
-        choice = choose_window(rng, self._ends)
+        choice = choose_window(rng, self._ends, self.aside)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         lq_THWC, gt_HWC = clip.window(choice.window)
@@ -206,7 +230,7 @@ class _Cutter(Dataset["Arrays | DataError"]):
 
     def origin(self, key: Key) -> str:
         rng = sample_generator(self._seed, *key)
-        choice = choose_window(rng, self._ends)
+        choice = choose_window(rng, self._ends, self.aside)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"

@@ -1,7 +1,7 @@
 """The loop of a run: step, and log, validate and save where it is time to."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import torch
@@ -16,7 +16,7 @@ from vsr_train.pace import Pace
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
 from vsr_train.schedule import learning_rate
-from vsr_train.step import Stepper
+from vsr_train.step import MicroBatch, Stepper
 from vsr_train.validation import Validation, Validator
 from vsr_train.watch import Judgement, Watch, write_diagnosis
 
@@ -36,7 +36,10 @@ def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bo
     run.folder.open(run.settings, start_step=run.state.step)
     if run.rehearsal is not None:
         run.folder.write_rehearsal(run.rehearsal.as_dict())
-    with Report(run.settings, run.folder, console, run.state.step) as report:
+    report = Report(
+        run.settings, run.folder, console, weights=run.loss.weights, start_step=run.state.step
+    )
+    with report:
         for line in opening(run):
             report.say(line)
         _Loop(run, report).go(stop)
@@ -52,6 +55,7 @@ class _Loop:
         self._last: Validation | None = None
         self._watch = _watch(run)
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
+        self._batches = self._draw_batches()
         self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
         train = run.settings.train
         self._stepper = Stepper(
@@ -73,11 +77,10 @@ class _Loop:
                 "train.max_steps to go on"
             )
             return
-        batches = self._training.batches(state.step, train.max_steps)
         try:
             while state.step < train.max_steps and not self._is_to_stop(stop):
                 lr = learning_rate(state.updates, train)
-                micro_batches = islice(batches, train.accumulation_steps)
+                micro_batches = islice(self._batches, train.accumulation_steps)
                 seen = self._watch.passing(state.step + 1, micro_batches)
                 result = self._stepper.step(seen, lr)
                 state.step += 1
@@ -95,6 +98,12 @@ class _Loop:
             self._save()
         if self._report is not None:
             self._report.sum_up(state, self._last)
+
+    def _draw_batches(self) -> Iterator[MicroBatch]:
+        """Return the micro-batches from the present step on, without windows that are set aside."""
+        state = self._run.state
+        self._training.aside = frozenset(state.aside)
+        return self._training.batches(state.step, self._run.settings.train.max_steps)
 
     def _say(self, line: str) -> None:
         if self._report is not None:
@@ -138,8 +147,11 @@ class _Loop:
     def _heed_watch(self) -> None:
         """Tell what the watch saw since the last row of the log; end a run that it alarms for."""
         run, state, watch = self._run, self._run.state, self._watch
-        for incident in watch.incidents(self._training):
-            self._say(incident)
+        if incidents := watch.incidents(self._training):
+            for incident in incidents:
+                self._say(incident)
+            state.aside = sorted(self._training.aside)
+            self._batches = self._draw_batches()
         if run.processes.any(watch.over_budget, run.platform):
             watch.begin_anew()
             self._save()

@@ -4,7 +4,7 @@ A terminal gets a bar with the four loss terms and a line per validation; anythi
 per log too. Every figure that is shown is also in metrics.jsonl.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -31,15 +31,24 @@ class Report:
         settings: the run.
         folder: where its log and pictures go.
         console: where its lines go.
+        weights: the loss terms' weights by name.
         start_step: the step it starts or resumes at.
     """
 
     def __init__(
-        self, settings: Settings, folder: RunFolder, console: Console, start_step: int
+        self,
+        settings: Settings,
+        folder: RunFolder,
+        console: Console,
+        *,
+        weights: Mapping[str, float],
+        start_step: int,
     ) -> None:
         self._folder = folder
         self._console = console
         self._last_step = settings.train.max_steps
+        self._weights = weights
+        self._verdict = ""
         self._board = SummaryWriter(str(folder.tensorboard), purge_step=start_step + 1)
         self._progress = Progress(
             TextColumn("step"),
@@ -105,11 +114,19 @@ class Report:
             self._board.add_scalar(f"loss/{name}", value, step)
         for name in ("lr", "grad_norm", "samples_per_s", "skipped"):
             self._board.add_scalar(f"train/{name}", row[name], step)
-        shown = " · ".join(f"{name} {value:.4f}" for name, value in loss.items())
-        pace = f"{shown} · lr {lr:.1e} · {samples_per_s:.1f} samples/s"
+        pace = f"{self._shown(loss)} · lr {lr:.1e} · {samples_per_s:.1f} samples/s"
         self._figures.plain = pace
         if not self._console.is_terminal:
             self.say(f"step {step}/{self._last_step} · {pace}")
+
+    def _shown(self, loss: Mapping[str, float]) -> str:
+        """Return the terms before weighting, with their weights and shares of the total."""
+        shown = []
+        for name, value in loss.items():
+            weight = self._weights.get(name, 0.0)
+            share = f" (×{weight:g}, {weight * value / loss['total']:.0%})" if weight else ""
+            shown.append(f"{name} {value:.4f}{share}")
+        return " · ".join(shown)
 
     def log_validation(self, step: int, validation: Validation) -> None:
         """Tell what a validation found, and write its pictures."""
@@ -122,13 +139,15 @@ class Report:
         for comparison in validation.comparisons:
             name = f"{comparison.name}-step-{step:09d}.png"
             write_comparison(comparison, self._folder.pictures / name)
-        self.say(validation_line(step, mean))
+        verdict = f" · {self._verdict}" if self._verdict else ""
+        self.say(validation_line(step, mean) + verdict)
 
     def log_verdict(self, step: int, judgement: Judgement, *, is_news: bool) -> None:
         """Tell whether the run learns, where that has changed."""
         if not is_news:
             return
         verdict, evidence = judgement.verdict.value, judgement.evidence
+        self._verdict = verdict
         self._folder.log({"kind": "verdict", "step": step, "verdict": verdict, "why": evidence})
         self.say(f"step {step} · {verdict}: {evidence}")
 

@@ -28,6 +28,8 @@ class TrainingState:
     """Steps that GradScaler withheld: they advance neither the schedule nor the average."""
     best: dict[str, float] = field(default_factory=dict)
     """Step and scores of the validation that `best.safetensors` is from; empty before it."""
+    aside: list[int] = field(default_factory=list)
+    """Numbers of the training windows that are set aside because their step was not finite."""
     watch: dict[str, Any] = field(default_factory=dict)
     """What the watch has seen, as it was when last saved; empty before that."""
 
@@ -56,6 +58,7 @@ class TrainingState:
             "step": self.step,
             "skipped": self.skipped,
             "best": self.best,
+            "aside": self.aside,
             "watch": self.watch,
             "model_state_dict": self.network.state_dict(),
             "ema_state_dict": self.average.network.state_dict(),
@@ -70,7 +73,8 @@ class TrainingState:
         self.step = stored["step"]
         self.skipped = stored["skipped"]
         self.best = stored["best"]
-        self.watch = stored.get("watch", {})  # checkpoints were written before there was one
+        self.aside = stored["aside"]
+        self.watch = stored["watch"]
         self.network.load_state_dict(stored["model_state_dict"])
         self.average.network.load_state_dict(stored["ema_state_dict"])
         self.average.updates = stored["ema_updates"]

@@ -16,6 +16,7 @@ from vsr_model import Network, enlarge
 from vsr_settings import Settings
 from vsr_train.device import Platform
 from vsr_train.step import to_unit
+from vsr_train.watch import detail, moments
 
 MOST_PICTURES = 8
 """Clips whose comparison is written out; more are measured but not shown."""
@@ -55,8 +56,10 @@ class Validator:
     `psnr`, `psnr_y` (BT.601 luma) and `ssim`, and the same of `_bilinear` and `_bicubic` pictures;
     `gain_db` and `gain_bicubic_db`, PSNR over those; `temporal_db`, PSNR over the same network
     seeing the centre frame repeated; `sharpness` and `sharpness_bicubic`, the share of the ground
-    truth's fine detail; `change_error`, the mean absolute error of the change from this frame to
-    the next, where there is one; `perceptual`, VGG16's distance, where training has it.
+    truth's fine detail; `detail_ratio` and `detail_correlation` of what is added to the bilinear
+    base with what is missing from it; `change_error`, the mean absolute error of the change from
+    this frame to the next, where there is one; `perceptual`, VGG16's distance, where training has
+    it.
 
     Args:
         footage: the validation clips.
@@ -120,7 +123,11 @@ class Validator:
         if self._perceptual is not None:
             found["perceptual"] = self._perceptual(_centre(sr), _centre(gt_1CHW))
         values = torch.stack([value.double() for value in found.values()]).tolist()
-        return dict(zip(found, values, strict=True))
+        added = detail([moments(self._inner(sr), gt, self._inner(bilinear)).tolist()])
+        return dict(zip(found, values, strict=True)) | {
+            "detail_ratio": added.ratio,
+            "detail_correlation": added.correlation,
+        }
 
     def _score_change(
         self, network: Network, clip: Clip, i: int, sr: Tensor, gt_1CHW: Tensor

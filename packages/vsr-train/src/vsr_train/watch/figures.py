@@ -8,7 +8,7 @@ Shape suffixes: B samples, C colour channels, H and W pixels.
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -63,7 +63,7 @@ def moments(sr_BCHW: Tensor, gt_BCHW: Tensor, base_BCHW: Tensor) -> Tensor:
     )
 
 
-def detail(each: Iterable[Moments]) -> Detail:
+def detail(each: Iterable[Sequence[float]]) -> Detail:
     """Return the figures of several batches together; NaN where an output was not finite."""
     rows = list(each)
     added, missing, both, error, base_error = (

@@ -2,7 +2,7 @@
 
 The optimiser withholds such a step on the device (`Stepper`); here it is counted there too, and
 seen at the next row of the log. Its samples are a function of the step, so they can be cut again:
-each is run alone to name the term, the module and the place that is at fault.
+each is run alone to name the term, the module and the place that is at fault, and set it aside.
 
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
@@ -67,7 +67,7 @@ class Incidents:
 def trace(
     step: int, stream: TrainingStream, network: Network, loss: HybridLoss, platform: Platform
 ) -> str:
-    """Run the samples of a step again, one by one; say which is at fault, and where.
+    """Run the samples of a step again, one by one; set the one at fault aside and say which it is.
 
     Args:
         step: the step's number, from 1.
@@ -82,7 +82,9 @@ def trace(
     for index in range(stream.effective_batch):
         lq, gt = (to_unit(part[None], platform) for part in stream.sample(step - 1, index))
         if wrong := _what_is_wrong(network, loss, platform, lq, gt):
-            return f"step {step} undone: {wrong} for {stream.origin(step - 1, index)}"
+            origin = stream.origin(step - 1, index)
+            stream.set_aside(step - 1, index)
+            return f"step {step} undone: {wrong} for {origin}, which is set aside"
     return (
         f"step {step} undone: not finite then, finite with the weights now; its first sample is "
         f"{stream.origin(step - 1, 0)}"

@@ -95,7 +95,10 @@ class Watch:
             self._pending.append(self._gauges.read(step, lr, self._batch, result))
 
     def incidents(self, stream: TrainingStream) -> list[str]:
-        """Fetch which steps were not finite since the last call, and say why of the first few."""
+        """Fetch which steps were not finite since the last call, and say why of the first few.
+
+        Samples at fault are set aside in `stream`, whose batches must then be drawn anew.
+        """
         steps = self._incidents.fetch()
         told = [
             trace(step, stream, self._network, self._loss, self._platform)
