@@ -42,7 +42,7 @@ def holds(run, kept):
 @pytest.mark.slow
 @given(values=st.fixed_dictionaries(ANYTHING), kept=st.sampled_from(["fp32", "fp16", "bf16"]))
 @settings(
-    max_examples=12,
+    max_examples=20,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.too_slow],

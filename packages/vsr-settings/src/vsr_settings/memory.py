@@ -92,4 +92,4 @@ def _memory(settings: Settings, sizes: Sizes) -> Memory:
         moment=highest.name,
     )
     made = memory.gradients + memory.activations + memory.loss
-    return replace(memory, slack=held(step, memory.allocated - made) - memory.allocated)
+    return replace(memory, slack=max(0, held(step, memory.allocated - made) - memory.allocated))

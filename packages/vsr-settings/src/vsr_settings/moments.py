@@ -73,7 +73,7 @@ class Step:
         return frames + (frames - 1) * (1 + self._stretches) + 1
 
     @property
-    def kept_halves(self) -> int:
+    def _kept_halves(self) -> int:
         """Half-precision copies of frames and weights that live from forward to backward."""
         sizes, weights = self.sizes, self.sizes.weights
         if not sizes.is_half:
@@ -87,7 +87,7 @@ class Step:
     def _kept(self) -> int:
         """Bytes of the network that are alive between forward and backward."""
         wide = 0 if self.recomputes else self.sizes.wide
-        return self.kept_maps * self.sizes.features + wide + self.kept_halves
+        return self.kept_maps * self.sizes.features + wide + self._kept_halves
 
     @property
     def _gradients(self) -> int:
@@ -160,7 +160,7 @@ class Step:
         widening, closing = sizes.element * weights.widening, sizes.element * weights.closing
         landed = FP32 * weights.widening if sizes.is_half else 0
         if not self.recomputes:
-            alive = maps + self.kept_halves + closing
+            alive = maps + self._kept_halves + closing
             wide = 2 * sizes.wide + self._narrow_picture
             yield Moment(name, self._gradients, alive + wide)
             wide = sizes.wide + sizes.features
@@ -169,7 +169,7 @@ class Step:
             yield Moment(name, self._gradients, alive + sizes.features + landed)
             return
         # sample by sample, on weights that each casts for itself; their gradients are summed
-        alive = maps + self.kept_halves + self._narrow_picture + 3 * closing
+        alive = maps + self._kept_halves + self._narrow_picture + 3 * closing
         part = sizes.wide // sizes.batch
         before = sizes.features * (sizes.batch - 1) // sizes.batch
         summed = widening if sizes.batch > 1 else 0
@@ -186,7 +186,7 @@ class Step:
         fuse = sizes.element * weights.fuse
         maps = (self.kept_maps + 2) * sizes.features
         upsampler = 0 if self.recomputes else weights.widening + weights.closing
-        halves = self.kept_halves - (sizes.element * upsampler if sizes.is_half else 0)
+        halves = self._kept_halves - (sizes.element * upsampler if sizes.is_half else 0)
         alive = halves + sizes.picture
         yield Moment("backward of the fusion", self._gradients or fused, alive + maps + fuse)
         yield from self._walk(self._gradients or fused, self.kept_maps, halves)
@@ -218,8 +218,8 @@ class Step:
         recast = self._recast_blocks * 2 * convolution if sizes.is_half else 0
         alive = halves + sizes.picture + convolution
         summing = convolution if shared else FP32 * weights.convolution
-        for place in {0, min(1, self.stretch_count - 1), self.stretch_count - 1}:
-            now = maps - 1 - place * self._kept_by_stretch + self.stretch_maps(place)
+        for place in {0, min(1, self._stretch_count - 1), self._stretch_count - 1}:
+            now = maps - 1 - place * self._kept_by_stretch + self._stretch_maps(place)
             before = min(place, 1) * self._last_blocks + max(0, place - 1) * self._stretch_blocks
             summed = 2 * before * summing if shared or not self.accumulates else 0
             landed = 0 if shared else landing
@@ -232,7 +232,7 @@ class Step:
         pending = 0
         if shared:
             pending = sizes.element * trunk
-            now = maps - 2 - self._stretches + self.stretch_maps(0)
+            now = maps - 2 - self._stretches + self._stretch_maps(0)
             yield Moment(
                 "backward of the second frame",
                 gradients,
@@ -263,7 +263,7 @@ class Step:
             halves = copies if sizes.is_half else 0
             pending = sizes.element * trunk if sizes.frames > 3 else 0
             stretches = blocks * self._stretches // sizes.depth
-            maps = (stretches + self.stretch_maps(int(blocks < sizes.depth))) * sizes.features
+            maps = (stretches + self._stretch_maps(int(blocks < sizes.depth))) * sizes.features
             complete = FP32 * (weights.total - trunk - weights.extract)
             yield Moment(name, complete, alive + halves + pending + maps)
 
@@ -273,7 +273,7 @@ class Step:
         return SEGMENT_BLOCKS if self.model.recompute == "segments" else 1
 
     @property
-    def stretch_count(self) -> int:
+    def _stretch_count(self) -> int:
         """Stretches of a trunk."""
         return -(-self.sizes.depth // self._stretch_blocks)
 
@@ -292,7 +292,7 @@ class Step:
         """Feature maps that one stretch keeps from its forward pass."""
         return 1 if self.recomputes else 2
 
-    def stretch_maps(self, place: int) -> int:
+    def _stretch_maps(self, place: int) -> int:
         """Feature maps that are made while a stretch is on its way back, less the ends' two.
 
         The gradients of both ends, a block's two, and what is computed again.
