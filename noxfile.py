@@ -42,19 +42,22 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Laws of every package, with branch coverage; benchmarks once, for their answers."""
+    """Laws of every package, with branch coverage."""
     install(session, "tests")
     session.run(
-        "pytest", "tests", "benchmarks", "--numprocesses=auto", "--cov", "--cov-report=term",
+        "pytest", "tests", "--numprocesses=auto", "--dist=worksteal", "--cov", "--cov-report=term",
         *session.posargs,
     )  # fmt: skip
 
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Step throughput and peak memory, to build/benchmarks.json."""
+    """Step throughput and peak memory; with `-- --benchmark-disable` each once, for its answer."""
     install(session, "tests")
     Path("build").mkdir(exist_ok=True)
+    if "--benchmark-disable" in session.posargs:
+        session.run("pytest", "benchmarks", *session.posargs)
+        return
     session.run(
         "pytest", "benchmarks", "--benchmark-enable", "--benchmark-only",
         "--benchmark-json=build/benchmarks.json", *session.posargs,

@@ -1,6 +1,6 @@
 """Injected faults end in an alarm with the right cause first; sound runs end in none.
 
-The full tables, of docs/stagnation.md, are marked slow; `python -m pytest -m slow -s` prints them.
+The full tables, of docs/stagnation.md, are marked exhaustive; `pytest -m exhaustive -s` prints them.
 """
 
 import copy
@@ -234,7 +234,8 @@ FAST_HEALTHY = ("8×2",)
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in FAST_FAULTS else pytest.mark.slow) for n in FAULTS]
+    "name",
+    [pytest.param(n, marks=() if n in FAST_FAULTS else pytest.mark.exhaustive) for n in FAULTS],
 )
 def test_a_fault_is_found_in_time_with_its_cause_first(name):
     trial, within, cause = FAULTS[name]
@@ -251,7 +252,8 @@ def test_a_fault_is_found_in_time_with_its_cause_first(name):
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(n, marks=() if n in FAST_HEALTHY else pytest.mark.slow) for n in HEALTHY]
+    "name",
+    [pytest.param(n, marks=() if n in FAST_HEALTHY else pytest.mark.exhaustive) for n in HEALTHY],
 )
 def test_a_sound_run_raises_no_alarm(name):
     outcome = conduct(HEALTHY[name])
