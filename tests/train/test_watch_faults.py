@@ -1,6 +1,6 @@
 """Injected faults end in an alarm with the right cause first; sound runs end in none.
 
-The full tables, of docs/stagnation.md, are marked exhaustive; `pytest -m exhaustive -s` prints them.
+The tables of docs/stagnation.md are marked exhaustive; `pytest -m exhaustive -s` prints them.
 """
 
 import copy
