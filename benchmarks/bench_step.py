@@ -76,11 +76,10 @@ class Run:
     def __init__(self, formulation, settings, platform, weights):
         network = formulation.network(settings.model)
         network.load_state_dict(weights)
-        network.to(platform.device).to(memory_format=platform.memory_format)
         vgg = made_up_vgg16() if settings.loss.perceptual_weight else None
         self.stepper = Stepper(
-            network,
-            formulation.loss(settings.loss, vgg).to(platform.device),
+            platform.place(network),
+            platform.place(formulation.loss(settings.loss, vgg)),
             make_optimizer(network, settings.train),
             platform.grad_scaler(),
             platform,

@@ -1,11 +1,15 @@
 """Where a run computes, in which precision, and in which order tensors lie in memory."""
 
 from dataclasses import dataclass
+from typing import TypeVar
 
 import torch
+from torch import nn
 
 from vsr_settings import Settings, Train, card
 from vsr_train.errors import DeviceError
+
+ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
 
 @dataclass(frozen=True)
@@ -23,6 +27,11 @@ class Platform:
     def on_accelerator(self) -> bool:
         """Whether the network runs elsewhere than on the cores that cut clips."""
         return self.device.type != "cpu"
+
+    def place(self, module: ModuleT) -> ModuleT:
+        """Move a module to the device, its weights in the platform's memory format."""
+        module.to(self.device)
+        return module.to(memory_format=self.memory_format)  # type: ignore[call-overload]  # not typed
 
     def autocast(self) -> torch.autocast:
         """Return the context that forward passes run in."""

@@ -80,7 +80,7 @@ def prepare(
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
     notes += _check_pairs(training, settings)
-    loss = HybridLoss(settings.loss).to(platform.device)
+    loss = platform.place(HybridLoss(settings.loss))
     rehearsal = rehearse(settings, platform, loss)
     if rehearsal is not None:
         notes += (str(rehearsal),)
@@ -150,7 +150,7 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
     source = _resumed_file(RunFolder.of(settings), resume)
     for note in _take_up(state, settings, source, resume):
         console.print(note, soft_wrap=True, highlight=False, markup=False)
-    loss = HybridLoss(settings.loss).to(platform.device)
+    loss = platform.place(HybridLoss(settings.loss))
     footage = open_validation(settings.data, settings.model)
     found = Validator(footage, settings, platform, loss.perceptual).measure(state.average.network)
     console.print(sources_table(found.sources))

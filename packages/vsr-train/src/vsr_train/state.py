@@ -37,9 +37,7 @@ class TrainingState:
     def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":
         """Start from the initial weights that `train.seed` decides."""
         torch.manual_seed(settings.train.seed)
-        network = Network(settings.model)
-        network.to(platform.device)
-        network.to(memory_format=platform.memory_format)  # type: ignore[call-overload]  # not typed
+        network = platform.place(Network(settings.model))
         return cls(
             network,
             WeightAverage(network, settings.train.ema_decay),

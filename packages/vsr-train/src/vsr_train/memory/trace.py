@@ -208,11 +208,11 @@ def _build(
     """Put in place all that is there before a step in mid-run, gradients included."""
     watch.purpose = "perceptual weights"
     vgg = _blank_vgg16() if settings.loss.perceptual_weight > 0 else None
-    loss = formulation.loss(settings.loss, vgg)
+    loss = platform.place(formulation.loss(settings.loss, vgg))
     watch.purpose = "parameters"
-    network = _placed(formulation.network(settings.model), platform)
+    network = platform.place(formulation.network(settings.model))
     watch.purpose = "average"
-    average.network = _placed(formulation.network(settings.model), platform)
+    average.network = platform.place(formulation.network(settings.model))
     average.network.requires_grad_(requires_grad=False)
     watch.purpose = "gradients"
     for parameter in network.parameters():
@@ -224,11 +224,6 @@ def _build(
     # Disabled: a scaler takes a few bytes, and it fetches a value, which fake tensors have not.
     scaler = torch.GradScaler(platform.device.type, enabled=False)
     return loss, TrainingState(network, average, optimizer, scaler)
-
-
-def _placed(network: Network, platform: Platform) -> Network:
-    network.to(memory_format=platform.memory_format)  # type: ignore[call-overload]  # not typed
-    return network
 
 
 def _watched_stepper(
