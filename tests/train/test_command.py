@@ -91,6 +91,37 @@ def test_the_check_builds_everything_and_writes_nothing(command, settings_of):
     assert not RunFolder.of(settings_of()).path.exists()
 
 
+def test_a_check_does_not_mind_a_run_in_the_folder(command):
+    assert command(train__max_steps=1)[0] == 0
+    assert command("--check")[0] == 0
+
+
+def test_an_interrupt_before_the_first_step_is_one_line(command, monkeypatch):
+    from vsr_train import __main__ as program
+
+    def interrupted(*_, **__):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(program, "prepare", interrupted)
+    code, _, err = command()
+    assert code == 130
+    assert err.startswith("error: interrupted")
+
+
+def test_validating_without_a_checkpoint_is_refused(command):
+    code, out, err = command("--validate-only")
+    assert code == 2
+    assert "--resume PATH" in err
+    assert "PSNR" not in out
+
+
+def test_a_card_that_is_planned_for_and_not_there_is_noted(command):
+    if torch.cuda.is_available():
+        pytest.skip("there is a CUDA device here")
+    _, out, _ = command("--check", run__device="auto", hardware__preset="t4")
+    assert "no Tesla T4" in out
+
+
 def test_a_run_is_never_overwritten_unasked(command, settings_of):
     assert command(train__max_steps=1)[0] == 0
     before = RunFolder.of(settings_of()).metrics.read_text()

@@ -2,6 +2,7 @@
 
 import argparse
 import sys
+from pathlib import Path
 
 from vsr_losses.vgg import PerceptualWeightsError, export_vgg16, load_vgg16
 
@@ -14,6 +15,13 @@ def main(arguments: list[str] | None = None) -> int:
     export.add_argument("out", help="the .safetensors file to write")
     export.add_argument("--weights", default="imagenet", help="a VGG16 file (torchvision's cache)")
     chosen = parser.parse_args(arguments)
+    out = Path(chosen.out)
+    if out.suffix != ".safetensors" or not out.parent.is_dir():
+        print(
+            f"error: {chosen.out!r} must be a .safetensors file in a folder that exists",
+            file=sys.stderr,
+        )
+        return 2
     try:
         export_vgg16(load_vgg16(chosen.weights), chosen.out)
     except PerceptualWeightsError as error:

@@ -80,8 +80,21 @@ def read_checkpoint(path: Path) -> Any:
         with torch.serialization.safe_globals([(_Inert, name) for name in unknown]):
             return torch.load(path, map_location="cpu", weights_only=True)
     except (UnpicklingError, RuntimeError, EOFError, ValueError, KeyError, OSError) as error:
-        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
-        raise WeightsError(f"{str(path)!r} cannot be read as a checkpoint: {reason}") from error
+        raise WeightsError(
+            f"{str(path)!r} cannot be read as a checkpoint: {_reason(path)}; give another "
+            "checkpoint or weights"
+        ) from error
+
+
+def _reason(path: Path) -> str:
+    """Say why torch could not read a file, as far as the file itself tells."""
+    with path.open("rb") as file:
+        start = file.read(2)
+    if not start:
+        return "it is empty"
+    if start == b"PK":
+        return "it is cut short, damaged, or holds what may not be read"
+    return "torch.save did not write it"
 
 
 class _Inert:
@@ -107,7 +120,9 @@ def _read_safetensors(path: Path) -> tuple[Model, dict[str, Tensor]]:
             text = (file.metadata() or {}).get(_METADATA_KEY)
             state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
     except (SafetensorError, OSError) as error:
-        raise WeightsError(f"{str(path)!r} is not a whole safetensors file: {error}") from error
+        raise WeightsError(
+            f"{str(path)!r} is not a whole safetensors file ({error}); give another file of weights"
+        ) from error
     if text is None:
         raise WeightsError(
             f"{str(path)!r} does not say which network it holds (no {_METADATA_KEY!r} metadata); "

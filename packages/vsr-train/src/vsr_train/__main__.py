@@ -18,6 +18,14 @@ from vsr_train.loop import start
 from vsr_train.processes import joined
 from vsr_train.run import opening, prepare, validate_only
 
+INTERRUPTED = 128 + signal.SIGINT
+"""What a shell returns for a program that SIGINT ended; a run that could save returns 0."""
+
+EXPLAINED = (
+    SettingsError, PerceptualWeightsError, DataError, RunError, torch.OutOfMemoryError,
+)  # fmt: skip
+"""What a user can cause; anything else is a bug, and shows its traceback."""
+
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
@@ -27,37 +35,53 @@ def main(arguments: list[str] | None = None) -> int:
     errors = Console(stderr=True)
     _tell_of_decoding(errors)
     try:
-        reading = read(chosen.settings, chosen.set)
-        for warning in reading.warnings:
-            errors.print(f"warning: {warning}", soft_wrap=True, highlight=False, markup=False)
-        if chosen.validate_only:
-            validate_only(reading.settings, chosen.resume or "auto", console)
-            return ExitCode.DONE
-        with joined(reading.settings) as processes:
-            run = prepare(
-                reading.settings,
-                resume=chosen.resume,
-                overwrite=chosen.overwrite,
-                processes=processes,
-            )
-            if not chosen.check:
-                start(run, console, _stop_on_signals(), overwrite=chosen.overwrite)
-            elif processes.is_first:
-                for line in opening(run):
-                    console.print(line, soft_wrap=True, highlight=False, markup=False)
-    except (SettingsError, PerceptualWeightsError) as error:
-        return _fail(errors, error, ExitCode.SETTINGS)
-    except DataError as error:
-        return _fail(errors, error, ExitCode.DATA)
-    except RunError as error:
-        return _fail(errors, error, error.exit_code)
-    except torch.OutOfMemoryError as error:
-        message = (
-            f"the device ran out of memory ({str(error).split('.')[0]}); set model.recompute = "
-            "'segments', or lower train.batch_size and raise train.accumulation_steps as much"
+        _run(chosen, console, errors)
+    except EXPLAINED as error:
+        message, code = _explain(error)
+    except KeyboardInterrupt:
+        message, code = "interrupted before a step could end and be saved", INTERRUPTED
+    else:
+        return ExitCode.DONE
+    errors.print(f"error: {message}", soft_wrap=True, highlight=False, markup=False)
+    return code
+
+
+def _run(chosen: argparse.Namespace, console: Console, errors: Console) -> None:
+    reading = read(chosen.settings, chosen.set)
+    for warning in reading.warnings:
+        errors.print(f"warning: {warning}", soft_wrap=True, highlight=False, markup=False)
+    if chosen.validate_only:
+        validate_only(reading.settings, chosen.resume or "auto", console)
+        return
+    with joined(reading.settings) as processes:
+        run = prepare(
+            reading.settings,
+            resume=chosen.resume,
+            overwrite=chosen.overwrite,
+            check_only=chosen.check,
+            processes=processes,
         )
-        return _fail(errors, message, ExitCode.DEVICE)
-    return ExitCode.DONE
+        if not chosen.check:
+            start(run, console, _stop_on_signals(), overwrite=chosen.overwrite)
+        elif processes.is_first:
+            for line in opening(run):
+                console.print(line, soft_wrap=True, highlight=False, markup=False)
+
+
+def _explain(error: Exception) -> tuple[str, int]:
+    """Return the message and the exit code of what a user can cause."""
+    match error:
+        case DataError():
+            return str(error), ExitCode.DATA
+        case RunError():
+            return str(error), error.exit_code
+        case torch.OutOfMemoryError():
+            return (
+                f"the device ran out of memory ({str(error).split('.')[0]}); set model.recompute = "
+                "'segments', or lower train.batch_size and raise train.accumulation_steps as much"
+            ), ExitCode.DEVICE
+        case _:
+            return str(error), ExitCode.SETTINGS
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -112,11 +136,6 @@ class _StopRequest:
 
     def __call__(self) -> bool:
         return self._made
-
-
-def _fail(console: Console, message: object, code: ExitCode) -> int:
-    console.print(f"error: {message}", soft_wrap=True, highlight=False, markup=False)
-    return code
 
 
 if __name__ == "__main__":

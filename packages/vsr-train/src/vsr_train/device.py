@@ -62,7 +62,14 @@ def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
     """
     device = _choose_device(settings.run.device, local_rank)
     amp_dtype, notes = _choose_precision(settings.train, device)
-    channels_last = device.type == "cpu" or card(settings.hardware).memory_format == "channels_last"
+    planned = card(settings.hardware)
+    if device.type == "cpu" and settings.run.device == "auto" and planned.compute_capability:
+        missing = (
+            f"no {planned.title} is here: training on the CPU; check the driver with nvidia-smi, "
+            'or write hardware.preset = "cpu"'
+        )
+        notes = (missing, *notes)
+    channels_last = device.type == "cpu" or planned.memory_format == "channels_last"
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     if device.type == "cuda":
         torch.cuda.set_device(device)

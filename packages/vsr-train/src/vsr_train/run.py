@@ -52,6 +52,7 @@ def prepare(
     *,
     resume: str | None = None,
     overwrite: bool = False,
+    check_only: bool = False,
     processes: Processes = Processes(),  # noqa: B008 - frozen
 ) -> Run:
     """Put a run together and check all that can be checked before a step; write nothing.
@@ -60,6 +61,7 @@ def prepare(
         settings: the run.
         resume: `auto` for the newest whole checkpoint of this run, or a checkpoint's path.
         overwrite: whether a run that is in the folder may be deleted.
+        check_only: whether no step will follow, so that a run in the folder is no hindrance.
         processes: those that train together.
 
     Raises:
@@ -69,7 +71,8 @@ def prepare(
     """
     platform = choose_platform(settings, processes.local_rank())
     folder = RunFolder.of(settings)
-    if processes.is_first and folder.holds_a_run and resume is None and not overwrite:
+    is_taken = folder.holds_a_run and resume is None and not (overwrite or check_only)
+    if processes.is_first and is_taken:
         raise RunError(
             f"run folder {str(folder.path)!r} already has a run in it; go on with --resume auto, "
             "start another with --set run.name=NAME, or replace it with --overwrite"
@@ -147,9 +150,15 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
     """
     platform = choose_platform(settings)
     state = TrainingState.fresh(settings, platform)
-    source = _resumed_file(RunFolder.of(settings), resume)
-    for note in _take_up(state, settings, source, resume):
-        console.print(note, soft_wrap=True, highlight=False, markup=False)
+    folder = RunFolder.of(settings)
+    source = _resumed_file(folder, resume)
+    if source is None:
+        raise RunError(
+            f"there is no whole checkpoint in {str(folder.checkpoints)!r} to measure; give a "
+            "checkpoint or weights with --resume PATH"
+        )
+    adopt(source, state, settings)
+    console.print(f"measuring {source}", soft_wrap=True, highlight=False, markup=False)
     loss = platform.place(HybridLoss(settings.loss))
     footage = open_validation(settings.data, settings.model)
     found = Validator(footage, settings, platform, loss.perceptual).measure(state.average.network)
