@@ -187,7 +187,7 @@ def plot(rows: list[Row]) -> str:
     top = 40
     most = max(row.needed_mib for row in rows)
     height = top + len(rows) * (bar + gap) + 30
-    scale = width / most
+    scale = (width - 50) / most  # room for the longest bar's number
     line = left + CARD.budget_mib * scale
     parts = [
         (
@@ -213,7 +213,7 @@ def plot(rows: list[Row]) -> str:
                 f"{row.network} {row.precision} {row.way}</text>"
             ),
             f'<rect x="{left}" y="{y}" width="{long:.0f}" height="{bar}" fill="{colour}"/>',
-            f'<text x="{left + 4}" y="{y + 12}" fill="white">{row.needed_mib:,.0f}</text>',
+            f'<text x="{left + long + 4:.0f}" y="{y + 12}">{row.needed_mib:,.0f}</text>',
             f'<text x="{left + width + 20}" y="{y + 12}">{16 / row.seconds:.1f}</text>',
         ]
     parts += [
