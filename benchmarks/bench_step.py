@@ -14,12 +14,11 @@ import torch
 from measuring import made_up_vgg16, now
 from plain import PLAIN
 
+from vsr_device import Platform
 from vsr_model import Network
 from vsr_settings import Data, Hardware, Loss, Model, Settings, Train
-from vsr_train.device import Platform
 from vsr_train.memory import Formulation, trace
-from vsr_train.state import make_optimizer
-from vsr_train.step import Stepper
+from vsr_train.step import Stepper, make_optimizer
 
 NETWORKS = {"64x24": Model(), "128x36": Model(n_feats=128, n_blocks=36)}
 AMP_DTYPES = {"fp32": None, "fp16": torch.float16, "bf16": torch.bfloat16}
@@ -83,7 +82,6 @@ class Run:
             make_optimizer(network, settings.train),
             platform.grad_scaler(),
             platform,
-            accumulation_steps=1,
             grad_clip=1.0,
         )
         model, side, batch = settings.model, settings.data.patch, settings.train.batch_size

@@ -192,7 +192,7 @@ def test_a_picture_that_vanishes_while_training_is_exit_3_with_the_run_saved(
 ):
     import shutil
 
-    from vsr_train.checkpoint import latest_checkpoint
+    from vsr_train.folder.checkpoint import latest_checkpoint
 
     copy = tmp_path / "copy"
     shutil.copytree(pairs, copy)

@@ -11,12 +11,11 @@ from losses.vgg_files import made_up_weights
 from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile
 
+from vsr_device import Platform
 from vsr_losses import VGG16, HybridLoss
 from vsr_settings import Data, Hardware, Loss, Model, Settings, Train
-from vsr_train.device import Platform
 from vsr_train.memory import CATEGORIES, WORKSPACE_BYTES, CachingAllocator, reserved_bytes, trace
-from vsr_train.state import TrainingState
-from vsr_train.step import Stepper
+from vsr_train.step import Stepper, TrainingState
 
 GIB = 1 << 30
 MIB = 1 << 20
@@ -67,7 +66,7 @@ def test_a_full_size_sample_costs_no_more_arithmetic_than_it_did(network, recomp
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_what_stays_between_steps_is_known_from_the_number_of_parameters(network):
-    """Weights, gradients, Adam's two moments and its step counts, the average."""
+    """Weights, gradients, Adam's two detail_statistics and its step counts, the average."""
     peak = full_size(network, "none", "fp32").peak
     parameters = {"64x24": 2_133_187, "128x36": 12_060_035}[network]
     assert peak["parameters"] == peak["gradients"] == peak["average"] == 4 * parameters
@@ -178,8 +177,8 @@ class MidRun:
     def held_bytes(self):
         modules = (self.state.network, self.state.average.network, self.loss)
         tensors = [t for module in modules for t in (*module.parameters(), *module.buffers())]
-        for moments in self.state.optimizer.state.values():
-            tensors += moments.values()
+        for detail_statistics in self.state.optimizer.state.values():
+            tensors += detail_statistics.values()
         return sum(tensor.untyped_storage().nbytes() for tensor in tensors)
 
 

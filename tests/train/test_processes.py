@@ -8,8 +8,7 @@ import sys
 import pytest
 import torch
 
-from vsr_train.checkpoint import latest_checkpoint, read_state
-from vsr_train.folder import RunFolder
+from vsr_train.folder import RunFolder, latest_checkpoint, read_state
 
 
 @pytest.mark.slow

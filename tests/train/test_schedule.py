@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_settings import Train
-from vsr_train.schedule import learning_rate
+from vsr_train.step import learning_rate
 
 
 @given(

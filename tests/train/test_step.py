@@ -5,13 +5,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_model import Network
 from vsr_settings import Loss, Model, Train
-from vsr_train.average import WeightAverage
-from vsr_train.device import Platform
-from vsr_train.state import make_optimizer
-from vsr_train.step import Stepper
+from vsr_train.step import Stepper, WeightAverage, make_optimizer
 
 CPU = Platform(torch.device("cpu"), None, torch.contiguous_format)
 
@@ -24,13 +22,11 @@ def network_of(seed=0):
     return network
 
 
-def stepper_of(network, *, steps=1, clip=0.0, scaler=None, platform=CPU, loss=None):
+def stepper_of(network, *, clip=0.0, scaler=None, platform=CPU, loss=None):
     loss = loss or HybridLoss(Loss(ms_weight=0.2, grad_weight=0.1, perceptual_weight=0))
     scaler = scaler or torch.GradScaler("cpu", enabled=False)
     optimizer = make_optimizer(network, Train())
-    return Stepper(
-        network, loss, optimizer, scaler, platform, accumulation_steps=steps, grad_clip=clip
-    )
+    return Stepper(network, loss, optimizer, scaler, platform, grad_clip=clip)
 
 
 def batch_of(samples, seed=1):
@@ -58,7 +54,7 @@ def test_four_times_four_equals_one_batch_of_sixteen_in_float64(parts):
     for count in (1, parts):
         network = network_of().double()
         loss = _Float64Loss(Loss(ms_weight=0.3, grad_weight=0.2, perceptual_weight=0))
-        stepper = stepper_of(network, steps=count, loss=loss)
+        stepper = stepper_of(network, loss=loss)
         network.register_forward_pre_hook(lambda module, inputs: (inputs[0].double(),))
         stepper.step(parts_of(batch, count), 1e-3)
         gradients.append([parameter.grad for parameter in network.parameters()])

@@ -8,8 +8,8 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from vsr_data import Clip, Footage, open_validation, validation_windows
+from vsr_device import choose_platform
 from vsr_model import Network
-from vsr_train.device import choose_platform
 from vsr_train.folder import RunFolder
 from vsr_train.validation import Validator
 

@@ -12,40 +12,39 @@ from train.watch_runs import CPU, Trial, _batches, _watch, conduct
 
 from vsr_data import Finding
 from vsr_settings import Train
-from vsr_train.schedule import learning_rate
-from vsr_train.step import Stepper, StepResult
-from vsr_train.watch import Judgement, Verdict, detail, moments, write_diagnosis
-from vsr_train.watch.case import Case, Facts
+from vsr_train.step import Stepper, StepResult, learning_rate
+from vsr_train.watch import Judgement, Verdict, detail, detail_statistics, write_diagnosis
+from vsr_train.watch.case import Case, RunFacts
 from vsr_train.watch.causes import causes
 from vsr_train.watch.diagnosis import diagnose
-from vsr_train.watch.looks import WHOLE, Look
 from vsr_train.watch.probe import probe
-from vsr_train.watch.verdicts import Seen, judge, patience
-from vsr_train.watch.watch import MOST_LOOKS, thinned
+from vsr_train.watch.snapshot import WHOLE, Snapshot
+from vsr_train.watch.verdicts import ValidationGain, judge, patience
+from vsr_train.watch.watch import MOST_SNAPSHOTS, thinned
 
 TRAIN = Train(warmup_steps=50, max_steps=2000, max_lr=1e-3, min_lr=1e-5)
 SMALL = Trial(feats=4, blocks=2, batch=2, patch=12, steps=30)
 
 
-def look_at(step, *, ratio=0.0, correlation=0.0, gain_db=0.0, **changed):
-    """A look with such figures, of a run with nothing wrong but what is said."""
+def snapshot_at(step, *, ratio=0.0, correlation=0.0, gain_db=0.0, **changed):
+    """A snapshot with such figures, of a run with nothing wrong but what is said."""
     figures = (ratio**2, 1.0, ratio * correlation, 10 ** (-gain_db / 10), 1.0)
     values = {
-        "step": step, "lr": 1e-3, "moments": figures, "grad_norm": 0.02, "clipped": 0.0,
+        "step": step, "lr": 1e-3, "detail_statistics": figures, "grad_norm": 0.02, "clipped": 0.0,
         "clip_factor": 1.0, "skipped": 0.0, "terms": {"l1": 0.02}, "shares": {"l1": 1.0},
         "alignment": {"l1": 0.7}, "output_gradient": 1.0, "update_ratio": {WHOLE: 4e-3},
         "gradients": {WHOLE: 0.02}, "idle": 0.0, "last_gradient": 0.01, "weight_norm": 10.0,
         "not_finite": (), "blocks": {"a": 0.3, "b": 0.4}, "perceptual_norm": 0.0,
     }  # fmt: skip
-    return Look(**{**values, **changed})
+    return Snapshot(**{**values, **changed})
 
 
-def looks_to(last, *, every=50, **figures):
-    return [look_at(step, **figures) for step in range(every, last + 1, every)]
+def snapshots_to(last, *, every=50, **figures):
+    return [snapshot_at(step, **figures) for step in range(every, last + 1, every)]
 
 
-def verdict_of(looks, validations=(), train=TRAIN):
-    return judge(looks, validations, train).verdict
+def verdict_of(snapshots, validations=(), train=TRAIN):
+    return judge(snapshots, validations, train).verdict
 
 
 # Figures
@@ -57,7 +56,7 @@ def pictures(seed=0):
 
 
 def detail_between(sr, gt, base):
-    return detail([tuple(moments(sr, gt, base).double().tolist())])
+    return detail([tuple(detail_statistics(sr, gt, base).double().tolist())])
 
 
 def test_the_base_itself_adds_nothing_and_the_ground_truth_adds_all():
@@ -100,39 +99,40 @@ def test_figures_of_an_output_that_is_not_finite_are_nan(value):
     ratio=st.floats(0, 2), correlation=st.floats(-1, 1), last=st.integers(1, 3),
 )  # fmt: skip
 def test_before_patience_has_passed_nothing_stagnates(ratio, correlation, last):
-    looks = looks_to(last * 50, ratio=ratio, correlation=correlation)
-    assert verdict_of(looks) in (Verdict.WARMING_UP, Verdict.LEARNING)
+    snapshots = snapshots_to(last * 50, ratio=ratio, correlation=correlation)
+    assert verdict_of(snapshots) in (Verdict.WARMING_UP, Verdict.LEARNING)
     assert last * 50 < patience(TRAIN)
 
 
 @given(correlation=st.floats(0.16, 1), ratio=st.floats(0.05, 2))
 def test_correlated_detail_is_learning_at_any_step(correlation, ratio):
-    assert verdict_of(looks_to(500, ratio=ratio, correlation=correlation)) == Verdict.LEARNING
+    assert verdict_of(snapshots_to(500, ratio=ratio, correlation=correlation)) == Verdict.LEARNING
 
 
 @given(correlation=st.floats(-0.2, 0.04), ratio=st.floats(0, 1.5))
 def test_uncorrelated_detail_is_stagnation_after_patience_however_much_there_is(correlation, ratio):
-    assert verdict_of(looks_to(400, ratio=ratio, correlation=correlation)) == Verdict.STAGNATING
+    assert verdict_of(snapshots_to(400, ratio=ratio, correlation=correlation)) == Verdict.STAGNATING
 
 
 def test_correlation_without_amount_is_no_learning():
     """It is free of scale: an output that moved by nothing can be correlated."""
-    assert verdict_of(looks_to(400, ratio=1e-5, correlation=0.5)) == Verdict.STAGNATING
+    assert verdict_of(snapshots_to(400, ratio=1e-5, correlation=0.5)) == Verdict.STAGNATING
 
 
 def test_a_gain_that_climbs_to_the_base_is_no_learning():
     """The failure this project began with: noise around the base dies away, PSNR rises by 5 dB."""
-    looks = [
-        look_at(s, ratio=1.3 * 0.9 ** (s / 50), correlation=0.01, gain_db=-5 + s / 100)
+    snapshots = [
+        snapshot_at(s, ratio=1.3 * 0.9 ** (s / 50), correlation=0.01, gain_db=-5 + s / 100)
         for s in range(50, 500, 50)
     ]
-    assert verdict_of(looks) == Verdict.STAGNATING
+    assert verdict_of(snapshots) == Verdict.STAGNATING
 
 
 def test_a_slow_run_is_waited_for_as_long_as_it_grows():
     def growing(pace):
         return [
-            look_at(s, ratio=pace * s, correlation=min(0.04, 1e-4 * s)) for s in range(20, 401, 20)
+            snapshot_at(s, ratio=pace * s, correlation=min(0.04, 1e-4 * s))
+            for s in range(20, 401, 20)
         ]
 
     assert verdict_of(growing(1e-4)) == Verdict.WARMING_UP
@@ -142,51 +142,54 @@ def test_a_slow_run_is_waited_for_as_long_as_it_grows():
 
 
 def test_a_run_that_goes_on_after_a_stop_is_given_patience_again():
-    stuck = [look_at(step, ratio=0.01) for step in range(5050, 5500, 50)]
+    stuck = [snapshot_at(step, ratio=0.01) for step in range(5050, 5500, 50)]
     assert verdict_of(stuck[:3]) == Verdict.WARMING_UP
     assert verdict_of(stuck) == Verdict.STAGNATING
 
 
 def test_validations_without_gain_are_convergence_only_of_what_has_learned():
-    flat = [Seen(step, 1.5) for step in range(100, 1100, 100)]
-    assert verdict_of(looks_to(1000, ratio=0.4, correlation=0.5), flat) == Verdict.CONVERGED
-    assert verdict_of(looks_to(1000, ratio=0.4, correlation=0.01), flat) == Verdict.STAGNATING
-    rising = [Seen(seen.step, seen.step / 500) for seen in flat]
-    assert verdict_of(looks_to(1000, ratio=0.4, correlation=0.5), rising) == Verdict.LEARNING
+    flat = [ValidationGain(step, 1.5) for step in range(100, 1100, 100)]
+    assert verdict_of(snapshots_to(1000, ratio=0.4, correlation=0.5), flat) == Verdict.CONVERGED
+    assert verdict_of(snapshots_to(1000, ratio=0.4, correlation=0.01), flat) == Verdict.STAGNATING
+    rising = [ValidationGain(seen.step, seen.step / 500) for seen in flat]
+    assert verdict_of(snapshots_to(1000, ratio=0.4, correlation=0.5), rising) == Verdict.LEARNING
 
 
 DIVERGED = {
-    "output not finite": [look_at(50, ratio=float("nan"))],
-    "gradients not finite": looks_to(100, not_finite=("upsample.2.weight",)),
-    "gradient norm": looks_to(100, grad_norm=1e6),
-    "gain": [*looks_to(300, ratio=0.3, correlation=0.4), *looks_to(100, gain_db=-5)],
+    "output not finite": [snapshot_at(50, ratio=float("nan"))],
+    "gradients not finite": snapshots_to(100, not_finite=("upsample.2.weight",)),
+    "gradient norm": snapshots_to(100, grad_norm=1e6),
+    "gain": [*snapshots_to(300, ratio=0.3, correlation=0.4), *snapshots_to(100, gain_db=-5)],
     "forgotten": [
-        *looks_to(500, ratio=0.4, correlation=0.5),
-        *(look_at(s, ratio=0.1, correlation=0.1) for s in range(550, 901, 50)),
+        *snapshots_to(500, ratio=0.4, correlation=0.5),
+        *(snapshot_at(s, ratio=0.1, correlation=0.1) for s in range(550, 901, 50)),
     ],
 }
 
 
-@pytest.mark.parametrize("looks", DIVERGED.values(), ids=DIVERGED)
-def test_a_run_that_gets_worse_diverges(looks):
-    assert verdict_of(looks) == Verdict.DIVERGING
+@pytest.mark.parametrize("snapshots", DIVERGED.values(), ids=DIVERGED)
+def test_a_run_that_gets_worse_diverges(snapshots):
+    assert verdict_of(snapshots) == Verdict.DIVERGING
 
 
 def test_a_single_spike_is_no_divergence():
-    calm = looks_to(300, ratio=0.4, correlation=0.5)
-    spike = look_at(350, ratio=0.4, correlation=0.5, grad_norm=1e6, not_finite=("x",))
+    calm = snapshots_to(300, ratio=0.4, correlation=0.5)
+    spike = snapshot_at(350, ratio=0.4, correlation=0.5, grad_norm=1e6, not_finite=("x",))
     assert verdict_of([*calm, spike]) == Verdict.LEARNING
 
 
 def test_a_validation_that_falls_while_training_looks_well_diverges():
     """Wrong targets look healthy in the run's own figures."""
-    falling = [Seen(50, 1.0), Seen(100, 1.2), Seen(150, -2.0), Seen(200, -5.0)]
-    assert verdict_of(looks_to(200, ratio=0.5, correlation=0.6), falling) == Verdict.DIVERGING
-    assert verdict_of(looks_to(150, ratio=0.5, correlation=0.6), falling[:3]) == Verdict.LEARNING
+    gains = {50: 1.0, 100: 1.2, 150: -2.0, 200: -5.0}
+    falling = [ValidationGain(step, gain) for step, gain in gains.items()]
+    assert verdict_of(snapshots_to(200, ratio=0.5, correlation=0.6), falling) == Verdict.DIVERGING
+    assert (
+        verdict_of(snapshots_to(150, ratio=0.5, correlation=0.6), falling[:3]) == Verdict.LEARNING
+    )
 
 
 def test_calibration_of_grad_scaler_is_no_alarm():
-    skipping = look_at(10, skipped=1.0, grad_norm=float("inf"), not_finite=("x",))
+    skipping = snapshot_at(10, skipped=1.0, grad_norm=float("inf"), not_finite=("x",))
     assert verdict_of([skipping, replace(skipping, step=20)]) == Verdict.WARMING_UP
     later = [replace(skipping, step=step) for step in (30, 40, 50)]
     assert verdict_of([skipping, *later]) == Verdict.STAGNATING
@@ -195,50 +198,53 @@ def test_calibration_of_grad_scaler_is_no_alarm():
 # Diagnosis
 
 
-def case_of(looks, train=TRAIN, findings=(), **facts):
-    sound = Facts(0.0, 0.0, 0.0, "", perceptual_trained=False)
+def case_of(snapshots, train=TRAIN, findings=(), **facts):
+    sound = RunFacts(0.0, 0.0, 0.0, "", perceptual_trained=False)
     judgement = Judgement(Verdict.STAGNATING, "not learning")
-    return Case(judgement, looks, train, replace(sound, **facts), findings, pairs=16)
+    return Case(judgement, snapshots, train, replace(sound, **facts), findings, pairs=16)
 
 
 CAUSES = {
-    "AMP skips steps": case_of(looks_to(300, skipped=1.0)),
-    "frozen parameters": case_of(looks_to(300), frozen=1.0),
-    "loss without gradient": case_of(looks_to(300, output_gradient=0.0)),
-    "dead output layer": case_of(looks_to(300, idle=0.96, last_gradient=0.0)),
+    "AMP skips steps": case_of(snapshots_to(300, skipped=1.0)),
+    "frozen parameters": case_of(snapshots_to(300), frozen=1.0),
+    "loss without gradient": case_of(snapshots_to(300, output_gradient=0.0)),
+    "dead output layer": case_of(snapshots_to(300, idle=0.96, last_gradient=0.0)),
     "gradients clipped away": case_of(
-        looks_to(300, clip_factor=1e-8, update_ratio={WHOLE: 1e-5})
+        snapshots_to(300, clip_factor=1e-8, update_ratio={WHOLE: 1e-5})
     ),
     "learning rate too small": case_of(
-        looks_to(300, lr=1e-7, update_ratio={WHOLE: 4e-7}),
+        snapshots_to(300, lr=1e-7, update_ratio={WHOLE: 4e-7}),
         TRAIN.model_copy(update={"max_lr": 1e-7}),
     ),
-    "learning rate too large": case_of(looks_to(300, update_ratio={WHOLE: 0.2})),
-    "gradients not finite": case_of(looks_to(300, terms={"l1": float("nan")})),
+    "learning rate too large": case_of(snapshots_to(300, update_ratio={WHOLE: 0.2})),
+    "gradients not finite": case_of(snapshots_to(300, terms={"l1": float("nan")})),
     "weight decay": case_of(
-        [look_at(50), look_at(300, weight_norm=2.0)], TRAIN.model_copy(update={"weight_decay": 10})
+        [snapshot_at(50), snapshot_at(300, weight_norm=2.0)],
+        TRAIN.model_copy(update={"weight_decay": 10}),
     ),
     "a term drowns the others": case_of(
-        looks_to(300, shares={"l1": 0.01, "grad": 0.99}, alignment={"l1": 0.7, "grad": 0.0})
+        snapshots_to(300, shares={"l1": 0.01, "grad": 0.99}, alignment={"l1": 0.7, "grad": 0.0})
     ),
     "initial noise": case_of(
-        [look_at(50, ratio=1.3, gain_db=-5), *looks_to(300, ratio=0.3, gain_db=-0.2)[1:]]
+        [snapshot_at(50, ratio=1.3, gain_db=-5), *snapshots_to(300, ratio=0.3, gain_db=-0.2)[1:]]
     ),
     "perceptual network is trained": case_of(
-        looks_to(300, perceptual_norm=5.0), perceptual_weight=0.1, perceptual_trained=True
+        snapshots_to(300, perceptual_norm=5.0), perceptual_weight=0.1, perceptual_trained=True
     ),
     "dead perceptual loss": case_of(
-        looks_to(300, shares={"perceptual": 0.0}, alignment={"perceptual": 0.0}),
+        snapshots_to(300, shares={"perceptual": 0.0}, alignment={"perceptual": 0.0}),
         perceptual_weight=0.1, provenance="verified",
     ),
     "unverified perceptual loss": case_of(
-        looks_to(300, shares={"perceptual": 1.0}, alignment={"perceptual": 0.1}, perceptual_norm=5),
+        snapshots_to(
+            300, shares={"perceptual": 1.0}, alignment={"perceptual": 0.1}, perceptual_norm=5
+        ),
         perceptual_weight=0.1, provenance="trusted by loss.perceptual_sha256",
     ),
     "random misalignment": case_of(
-        looks_to(300), findings=(Finding("random misalignment", "fatal", "shifted"),)
+        snapshots_to(300), findings=(Finding("random misalignment", "fatal", "shifted"),)
     ),
-    "unexplained": case_of(looks_to(300)),
+    "unexplained": case_of(snapshots_to(300)),
 }  # fmt: skip
 
 
@@ -253,7 +259,7 @@ def test_every_cause_has_evidence_and_a_change_and_is_told_in_order(case, tmp_pa
     likelihoods = [cause.likelihood for cause in diagnosis.causes]
     assert likelihoods == sorted(likelihoods, reverse=True)
     assert all(0 < likelihood <= 1 for likelihood in likelihoods)
-    write_diagnosis(diagnosis, path := tmp_path / "diagnosis.md", case.looks)
+    write_diagnosis(diagnosis, path := tmp_path / "diagnosis.md", case.snapshots)
     text = path.read_text(encoding="utf-8")
     assert path.with_suffix(".json").exists()
     for cause in diagnosis.causes:
@@ -271,7 +277,7 @@ def train_plainly(trial):
     watch = _watch(trial)
     stepper = Stepper(
         watch._network, watch._loss, watch._optimizer, torch.GradScaler("cpu", enabled=False), CPU,
-        accumulation_steps=1, grad_clip=watch._train.grad_clip,
+        grad_clip=watch._train.grad_clip,
     )  # fmt: skip
     for step, batch in enumerate(_batches(trial)):
         stepper.step([batch], learning_rate(step, watch._train))
@@ -289,28 +295,29 @@ def test_the_watch_changes_nothing_that_training_does():
 
 
 def test_a_resumed_watch_judges_as_one_never_stopped():
-    """Stopped between two looks, its state through a file's types and back."""
+    """Stopped between two snapshots, its state through a file's types and back."""
     trial, stopped_at = replace(SMALL, watch_every=4), 14
     whole = conduct(trial, stop=False).watch
     resumed, train = _watch(trial), _watch(trial)._train
     stepper = Stepper(
         resumed._network, resumed._loss, resumed._optimizer,
-        torch.GradScaler("cpu", enabled=False), CPU, accumulation_steps=1, grad_clip=1.0,
+        torch.GradScaler("cpu", enabled=False), CPU, grad_clip=1.0,
     )  # fmt: skip
     watch = resumed
     for step, batch in enumerate(_batches(trial), 1):
         lr = learning_rate(step - 1, train)
-        watch.count(step, lr, stepper.step(watch.passing(step, [batch]), lr))
+        watch.before_step(step, [batch])
+        watch.after_step(step, lr, stepper.step([batch], lr))
         if step == stopped_at:
             stored = watch.state_dict()
             watch = type(watch)(resumed._network, resumed._loss, resumed._optimizer, CPU, train)
             watch.load_state_dict(stored)
     watch._validations = list(whole._validations)
-    assert watch.state_dict() == {**whole.state_dict(), "told": None}
+    assert watch.state_dict() == {**whole.state_dict(), "reported": None}
     assert watch.judge() == whole.judge()
 
 
-def test_nothing_of_a_look_waits_for_the_device():
+def test_nothing_of_a_snapshot_waits_for_the_device():
     """Fake tensors have no values: fetching one, or deciding by one, raises."""
     trial = replace(SMALL, watch_every=1)
     batch = next(iter(_batches(trial)))
@@ -319,20 +326,20 @@ def test_nothing_of_a_look_waits_for_the_device():
         watch = _watch(trial)
         for parameter in watch._network.parameters():
             parameter.grad = torch.zeros_like(parameter)
-        list(watch.passing(1, [fake]))
+        watch.before_step(1, [fake])
         result = StepResult(torch.zeros(5), torch.zeros(()), skipped=False)
-        watch.count(1, 1e-3, result)
+        watch.after_step(1, 1e-3, result)
         with pytest.raises(DataDependentOutputException):
             watch.judge()
 
 
-def test_old_looks_are_thinned_and_the_first_and_the_latest_kept():
-    looks = []
+def test_old_snapshots_are_thinned_and_the_first_and_the_latest_kept():
+    snapshots = []
     for step in range(1, 1000):
-        looks = thinned([*looks, look_at(step)])
-        assert len(looks) <= MOST_LOOKS
-    assert looks[0].step == 1
-    assert [look.step for look in looks[-20:]] == list(range(980, 1000))
+        snapshots = thinned([*snapshots, snapshot_at(step)])
+        assert len(snapshots) <= MOST_SNAPSHOTS
+    assert snapshots[0].step == 1
+    assert [snapshot.step for snapshot in snapshots[-20:]] == list(range(980, 1000))
 
 
 def test_a_verdict_is_news_once():

@@ -8,8 +8,8 @@ import pytest
 import torch
 from PIL import Image
 
-from vsr_train.checkpoint import latest_checkpoint
 from vsr_train.folder import RunFolder
+from vsr_train.folder.checkpoint import latest_checkpoint
 
 STUCK = {
     "train__max_steps": 60, "train__val_every": 60, "train__save_every": 60, "train__log_every": 10,
@@ -170,7 +170,7 @@ def test_a_loss_that_is_never_finite_is_exit_5_with_the_run_saved(
 
 
 @pytest.mark.parametrize("amp_dtype", ["fp16", "bf16"])
-def test_looks_are_resumed_exactly_under_amp(command, settings_of, amp_dtype):
+def test_snapshots_are_resumed_exactly_under_amp(command, settings_of, amp_dtype):
     amp = {"train__use_amp": "true", "train__amp_dtype": amp_dtype, "train__watch_every": 3}
     assert command(run__name="whole", **amp)[0] == 0
     assert command(**amp)[0] == 0
@@ -179,4 +179,4 @@ def test_looks_are_resumed_exactly_under_amp(command, settings_of, amp_dtype):
     assert command("--resume", "auto", **amp)[0] == 0
     one, other = (torch.load(latest_checkpoint(f.checkpoints))["watch"] for f in folders)
     assert one == other
-    assert [look["step"] for look in one["looks"]] == [3, 6]
+    assert [snapshot["step"] for snapshot in one["snapshots"]] == [3, 6]

@@ -22,8 +22,7 @@ from train.watch_runs import (
 from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_settings import Loss
-from vsr_train.state import make_optimizer
-from vsr_train.step import Stepper
+from vsr_train.step import Stepper, make_optimizer
 
 AT_ONCE, LATER = 50, 180
 """Steps within which direct signs and missing learning are found; warm-up is 20 steps of them."""

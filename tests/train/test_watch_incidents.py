@@ -5,14 +5,13 @@ import torch
 from train.watch_runs import CPU, PHOTOGRAPHS, SCALE, FeatureLoss, ForcedLoss, footage
 
 from vsr_data import TrainingStream
+from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_model import Network
 from vsr_settings import Loss, Model, Train
-from vsr_train.device import Platform
-from vsr_train.state import make_optimizer
-from vsr_train.step import Stepper
+from vsr_train.step import Stepper, make_optimizer
 from vsr_train.watch import Watch
-from vsr_train.watch.incidents import BUDGET
+from vsr_train.watch.incidents import MOST_UNDONE
 
 NAN = float("nan")
 
@@ -50,7 +49,7 @@ class Scene:
         scaler = platform.grad_scaler()
         self.stepper = Stepper(
             self.network, self.loss, self.optimizer, scaler, platform,
-            accumulation_steps=4, grad_clip=1.0,
+            grad_clip=1.0,
         )  # fmt: skip
         self.watch = Watch(self.network, self.loss, self.optimizer, platform, self.train)
         self.stream = TrainingStream(
@@ -61,9 +60,10 @@ class Scene:
 
     def step(self):
         self.made += 1
-        batches = self.stream.batches(self.made - 1, self.made)
-        result = self.stepper.step(self.watch.passing(self.made, batches), 1e-3)
-        self.watch.count(self.made, 1e-3, result)
+        (batches,) = self.stream.steps(self.made - 1, self.made)
+        self.watch.before_step(self.made, batches)
+        result = self.stepper.step(batches, 1e-3)
+        self.watch.after_step(self.made, 1e-3, result)
 
     def state(self):
         weights = [p.detach().clone() for p in self.network.parameters()]
@@ -95,11 +95,11 @@ def test_an_incident_names_term_file_and_frame():
     scene.loss.perceptual.limit = sum(sorted(means)[-2:]) / 2
     scene.step()
     origin = scene.stream.origin(0, brightest)  # asked for before it is set aside
-    (told,) = scene.watch.incidents(scene.stream)
-    assert "step 1 undone" in told
-    assert "loss term perceptual is not finite" in told
-    assert origin in told
-    assert scene.watch.incidents(scene.stream) == []
+    (line,) = scene.watch.undone_steps(scene.stream)
+    assert "step 1 undone" in line
+    assert "loss term perceptual is not finite" in line
+    assert origin in line
+    assert scene.watch.undone_steps(scene.stream) == []
 
 
 def test_an_incident_names_the_module_whose_output_broke():
@@ -107,8 +107,8 @@ def test_an_incident_names_the_module_whose_output_broke():
     with torch.no_grad():
         scene.network.forward_trunk[0].conv2.bias[1] = float("inf")
     scene.step()
-    (told,) = scene.watch.incidents(scene.stream)
-    assert "the output of forward_trunk.0.conv2 is not finite" in told
+    (line,) = scene.watch.undone_steps(scene.stream)
+    assert "the output of forward_trunk.0.conv2 is not finite" in line
 
 
 def test_an_incident_names_the_tensor_whose_gradient_broke():
@@ -117,24 +117,24 @@ def test_an_incident_names_the_tensor_whose_gradient_broke():
     hook = lambda module, inputs, output: NaNBackwards.apply(output)
     scene.network.backward_trunk[0].register_forward_hook(hook)
     scene.step()
-    (told,) = scene.watch.incidents(scene.stream)
-    assert "the gradient of backward_trunk.0" in told
+    (line,) = scene.watch.undone_steps(scene.stream)
+    assert "the gradient of backward_trunk.0" in line
 
 
 def test_finite_steps_are_no_incident():
     scene = Scene()
     for _ in range(3):
         scene.step()
-    assert scene.watch.incidents(scene.stream) == []
+    assert scene.watch.undone_steps(scene.stream) == []
     assert not scene.watch.over_budget
 
 
 def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
     scene = Scene(ForcedLoss({"l1": 1.0}, scale=NAN))
-    for _ in range(BUDGET):
+    for _ in range(MOST_UNDONE):
         scene.step()
-    told = scene.watch.incidents(scene.stream)
-    assert told[-1] == f"and {BUDGET - 3} steps more"
+    lines = scene.watch.undone_steps(scene.stream)
+    assert lines[-1] == f"and {MOST_UNDONE - 3} steps more"
     assert not scene.watch.over_budget
     resumed = Watch(scene.network, scene.loss, scene.optimizer, CPU, scene.train)
     resumed.load_state_dict(scene.watch.state_dict())
@@ -149,4 +149,4 @@ def test_an_overflow_that_grad_scaler_meets_is_no_incident():
     scene = Scene(platform=Platform(torch.device("cpu"), torch.float16, torch.contiguous_format))
     scene.stepper._scaler = torch.GradScaler("cpu", init_scale=2.0**120, enabled=True)
     scene.step()
-    assert scene.watch.incidents(scene.stream) == []
+    assert scene.watch.undone_steps(scene.stream) == []

@@ -17,14 +17,12 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 
 from vsr_data import Clip, Footage, TrainingStream, degrade
+from vsr_device import Platform
 from vsr_losses import HybridLoss, LossTerms
 from vsr_model import Network
 from vsr_settings import Loss, Model, Train
-from vsr_train.device import Platform
-from vsr_train.schedule import learning_rate
-from vsr_train.state import BETAS, make_optimizer
-from vsr_train.step import Stepper
-from vsr_train.watch import Diagnosis, Judgement, Verdict, Watch, detail, moments
+from vsr_train.step import BETAS, Stepper, learning_rate, make_optimizer
+from vsr_train.watch import Diagnosis, Judgement, Verdict, Watch, detail, detail_statistics
 
 CPU = Platform(torch.device("cpu"), None, torch.channels_last)
 SCALE = 3
@@ -106,19 +104,20 @@ class Outcome:
 
 
 def conduct(trial: Trial, *, stop: bool = True) -> Outcome:
-    """Make a run, judging it at every look; end it at the first alarm if `stop`."""
+    """Make a run, judging it at every snapshot; end it at the first alarm if `stop`."""
     outcome = Outcome([], None, watch := _watch(trial))
     network, loss, optimizer, train = watch._network, watch._loss, watch._optimizer, watch._train
     stepper = trial.stepper(
         network, loss, optimizer, torch.GradScaler("cpu", enabled=False), CPU,
-        accumulation_steps=1, grad_clip=train.grad_clip,
+        grad_clip=train.grad_clip,
     )  # fmt: skip
     for step, batch in enumerate(_batches(trial), 1):
         lr = learning_rate(step - 1, train)
-        result = stepper.step(watch.passing(step, [batch]), lr)
-        watch.count(step, lr, result)
+        watch.before_step(step, [batch])
+        result = stepper.step([batch], lr)
+        watch.after_step(step, lr, result)
         if step % VALIDATE_EVERY == 0:
-            watch.validated(step, _gain_db(network, trial))
+            watch.add_validation(step, _gain_db(network, trial))
         if watch.is_due(step):
             judgement = watch.judge()
             outcome.judgements.append((step, judgement))
@@ -135,9 +134,9 @@ def _gain_db(network: Network, trial: Trial) -> float:
         footage(OTHERS), n_frames=5, scale=SCALE, patch=trial.patch, seed=0,
         batch_size=8, accumulation_steps=1,
     )  # fmt: skip
-    lq, gt = (part / 255 for part in next(stream.batches(0, 1)))
+    lq, gt = (part / 255 for part in next(stream.steps(0, 1))[0])
     base = interpolate(lq[:, 2], size=gt.shape[-2:], mode="bilinear")
-    return detail([tuple(moments(network(lq), gt, base).tolist())]).gain_db
+    return detail([tuple(detail_statistics(network(lq), gt, base).tolist())]).gain_db
 
 
 def _watch(trial: Trial) -> Watch:
@@ -160,7 +159,7 @@ def _batches(trial: Trial) -> Iterator[Batch]:
         batch_size=trial.batch, accumulation_steps=1,
     )  # fmt: skip
     generator = torch.Generator().manual_seed(trial.seed)
-    for step, batch in enumerate(stream.batches(0, trial.steps)):
+    for step, (batch,) in enumerate(stream.steps(0, trial.steps)):
         yield trial.spoil_batch(batch, generator) if step >= trial.after else batch
 
 

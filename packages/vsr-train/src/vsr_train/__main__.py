@@ -11,18 +11,18 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from vsr_data import DataError
+from vsr_device import DeviceError, joined
 from vsr_losses import PerceptualWeightsError
 from vsr_settings import SettingsError, read
 from vsr_train.errors import ExitCode, RunError
 from vsr_train.loop import start
-from vsr_train.processes import joined
 from vsr_train.run import opening, prepare, validate_only
 
 INTERRUPTED = 128 + signal.SIGINT
 """What a shell returns for a program that SIGINT ended; a run that could save returns 0."""
 
 EXPLAINED = (
-    SettingsError, PerceptualWeightsError, DataError, RunError, torch.OutOfMemoryError,
+    SettingsError, PerceptualWeightsError, DataError, DeviceError, RunError, torch.OutOfMemoryError,
 )  # fmt: skip
 """What a user can cause; anything else is a bug, and shows its traceback."""
 
@@ -73,6 +73,8 @@ def _explain(error: Exception) -> tuple[str, int]:
     match error:
         case DataError():
             return str(error), ExitCode.DATA
+        case DeviceError():
+            return str(error), ExitCode.DEVICE
         case RunError():
             return str(error), error.exit_code
         case torch.OutOfMemoryError():

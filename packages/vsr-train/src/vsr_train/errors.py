@@ -24,12 +24,6 @@ class RunError(Exception):
     exit_code = ExitCode.SETTINGS
 
 
-class DeviceError(RunError):
-    """A device that is missing or cannot run this."""
-
-    exit_code = ExitCode.DEVICE
-
-
 class StagnatedError(RunError):
     """A run that does not learn; it is saved, and its diagnosis lies in its folder."""
 

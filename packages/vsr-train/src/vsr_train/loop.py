@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 import torch
 from rich.console import Console
@@ -10,13 +9,11 @@ from rich.console import Console
 from vsr_data import DataError
 from vsr_model import save_weights
 from vsr_settings import effective_batch
-from vsr_train.checkpoint import latest_checkpoint, save_checkpoint
 from vsr_train.errors import DivergedError, StagnatedError
-from vsr_train.pace import Pace
+from vsr_train.folder import latest_checkpoint, save_checkpoint
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
-from vsr_train.schedule import learning_rate
-from vsr_train.step import MicroBatch, Stepper
+from vsr_train.step import MicroBatch, StepClock, Stepper, learning_rate
 from vsr_train.validation import Validation, Validator
 from vsr_train.watch import Judgement, Watch, write_diagnosis
 
@@ -51,11 +48,11 @@ class _Loop:
     def __init__(self, run: Run, report: Report | None) -> None:
         self._run = run
         self._report = report
-        self._pace = Pace()
+        self._clock = StepClock()
         self._last: Validation | None = None
         self._watch = _watch(run)
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
-        self._batches = self._draw_batches()
+        self._steps = self._draw_steps()
         self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
         train = run.settings.train
         self._stepper = Stepper(
@@ -64,7 +61,6 @@ class _Loop:
             run.state.optimizer,
             run.state.scaler,
             run.platform,
-            accumulation_steps=train.accumulation_steps,
             grad_clip=train.grad_clip,
         )
 
@@ -80,16 +76,16 @@ class _Loop:
         try:
             while state.step < train.max_steps and not self._is_to_stop(stop):
                 lr = learning_rate(state.updates, train)
-                micro_batches = islice(self._batches, train.accumulation_steps)
-                seen = self._watch.passing(state.step + 1, micro_batches)
-                result = self._stepper.step(seen, lr)
+                batches = next(self._steps)
+                self._watch.before_step(state.step + 1, batches)
+                result = self._stepper.step(batches, lr)
                 state.step += 1
-                self._watch.count(state.step, lr, result)
+                self._watch.after_step(state.step, lr, result)
                 if result.skipped:
                     state.skipped += 1
                 else:
                     state.average.update(state.network)
-                self._pace.add(result)
+                self._clock.add(result)
                 self._attend(lr)
         except DataError:
             self._save()
@@ -99,11 +95,11 @@ class _Loop:
         if self._report is not None:
             self._report.sum_up(state, self._last)
 
-    def _draw_batches(self) -> Iterator[MicroBatch]:
-        """Return the micro-batches from the present step on, without windows that are set aside."""
+    def _draw_steps(self) -> Iterator[list[MicroBatch]]:
+        """Return the steps from the present one on, without windows that are set aside."""
         state = self._run.state
         self._training.aside = frozenset(state.aside)
-        return self._training.batches(state.step, self._run.settings.train.max_steps)
+        return self._training.steps(state.step, self._run.settings.train.max_steps)
 
     def _say(self, line: str) -> None:
         if self._report is not None:
@@ -130,7 +126,7 @@ class _Loop:
             self._save()
 
     def _log(self, lr: float) -> None:
-        state, interval = self._run.state, self._pace.fetch(self._run.processes)
+        state, interval = self._run.state, self._clock.fetch(self._run.processes)
         if self._report is not None and not math.isnan(interval.terms[-1]):
             self._report.log_training(
                 state.step,
@@ -140,25 +136,25 @@ class _Loop:
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
             )
-        self._pace.pause()
+        self._clock.pause()
         self._heed_watch()
-        self._pace.resume()
+        self._clock.resume()
 
     def _heed_watch(self) -> None:
-        """Tell what the watch saw since the last row of the log; end a run that it alarms for."""
+        """Report what the watch found since the last row of the log; end a run on an alarm."""
         run, state, watch = self._run, self._run.state, self._watch
-        if incidents := watch.incidents(self._training):
-            for incident in incidents:
-                self._say(incident)
+        if undone := watch.undone_steps(self._training):
+            for line in undone:
+                self._say(line)
             state.aside = sorted(self._training.aside)
-            self._batches = self._draw_batches()
-        if run.processes.any(watch.over_budget, run.platform):
+            self._steps = self._draw_steps()
+        if run.processes.any(watch.too_many_undone, run.platform):
             watch.begin_anew()
             self._save()
             raise self._diverged("too many steps were not finite")
         judgement = watch.judge()
         is_alarm = judgement.verdict.is_alarm and self._report is not None
-        change = "" if self._report is None else self._tell(judgement, self._report)
+        change = "" if self._report is None else self._report_verdict(judgement, self._report)
         if run.settings.train.on_stagnation == "stop" and run.processes.any(is_alarm, run.platform):
             watch.begin_anew()
             self._save()
@@ -169,8 +165,8 @@ class _Loop:
                 "told only"
             )
 
-    def _tell(self, judgement: Judgement, report: Report) -> str:
-        """Tell a new verdict, and explain an alarm; return what it says to change."""
+    def _report_verdict(self, judgement: Judgement, report: Report) -> str:
+        """Report a new verdict, and explain an alarm; return what it says to change."""
         is_news = self._watch.is_news(judgement)
         report.log_verdict(self._run.state.step, judgement, is_news=is_news)
         if not (is_news and judgement.verdict.is_alarm):
@@ -178,7 +174,7 @@ class _Loop:
         diagnosis = self._watch.diagnose(judgement)
         for line in diagnosis.lines():
             report.say(line)
-        write_diagnosis(diagnosis, self._run.folder.diagnosis, self._watch.looks)
+        write_diagnosis(diagnosis, self._run.folder.diagnosis, self._watch.snapshots)
         return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
 
     def _validate(self) -> None:
@@ -186,23 +182,23 @@ class _Loop:
         self._check_weights()
         if self._report is None:
             return
-        self._pace.pause()
+        self._clock.pause()
         self._last = self._validator.measure(state.average.network)
         self._report.log_validation(state.step, self._last)
-        self._watch.validated(state.step, self._last.mean["gain_db"])
+        self._watch.add_validation(state.step, self._last.mean["gain_db"])
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
             state.best = {"step": state.step, **self._last.mean}
             save_weights(state.average.network, run.folder.best)
-        self._pace.resume()
+        self._clock.resume()
 
     def _save(self) -> None:
         self._check_weights()
         if self._report is None:
             return
-        self._pace.pause()
+        self._clock.pause()
         self._run.state.watch = self._watch.state_dict()
         save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
-        self._pace.resume()
+        self._clock.resume()
 
     def _check_weights(self) -> None:
         """Refuse to validate or save weights that are not numbers: the last checkpoint still is."""
@@ -221,7 +217,7 @@ class _Loop:
 
 
 def _watch(run: Run) -> Watch:
-    """Return the watch over a run, with what its checkpoint remembers."""
+    """Return the watch over a run, with what its checkpoint holds."""
     state = run.state
     watch = Watch(state.network, run.loss, state.optimizer, run.platform, run.settings.train)
     if state.watch:

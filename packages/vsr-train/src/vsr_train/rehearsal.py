@@ -8,12 +8,10 @@ from dataclasses import asdict, dataclass
 
 import torch
 
+from vsr_device import DeviceError, Platform
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, predict
-from vsr_train.device import Platform
-from vsr_train.errors import DeviceError
-from vsr_train.state import TrainingState
-from vsr_train.step import MicroBatch, Stepper
+from vsr_train.step import MicroBatch, Stepper, TrainingState
 
 MIB = 1 << 20
 STEPS = 2
@@ -80,7 +78,6 @@ def make_steps(settings: Settings, platform: Platform, loss: HybridLoss) -> floa
         state.optimizer,
         state.scaler,
         platform,
-        accumulation_steps=settings.train.accumulation_steps,
         grad_clip=settings.train.grad_clip,
     )
     batches = [_random_batch(settings)] * settings.train.accumulation_steps

@@ -8,24 +8,20 @@ from rich.console import Console
 from vsr_data import (
     Footage,
     TrainingStream,
+    check_pairs,
     open_training,
     open_validation,
-    preflight,
     require_sound,
     resolve_workers,
 )
+from vsr_device import Platform, Processes, check_card, choose_platform
 from vsr_losses import HybridLoss
 from vsr_settings import Settings
-from vsr_train.checkpoint import adopt, latest_checkpoint
-from vsr_train.device import Platform, choose_platform
 from vsr_train.errors import RunError
-from vsr_train.folder import RunFolder
-from vsr_train.opening import describe
-from vsr_train.preflight import check_card
-from vsr_train.processes import Processes
+from vsr_train.folder import RunFolder, adopt, latest_checkpoint
 from vsr_train.rehearsal import Rehearsal, rehearse
-from vsr_train.report import sources_table, validation_line
-from vsr_train.state import TrainingState
+from vsr_train.report import describe, sources_table, validation_line
+from vsr_train.step import TrainingState
 from vsr_train.validation import Validator
 
 
@@ -105,11 +101,11 @@ def prepare(
 
 def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:
     """Compare training pairs with what they claim to be; return what to tell about it."""
-    findings = preflight(training_stream(training, settings), settings.model.scale)
+    findings = check_pairs(training_stream(training, settings), settings.model.scale)
     if settings.train.on_stagnation == "stop":
         require_sound(findings, settings.data.train)
-    told = tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
-    return told or ("training pairs looked at: they are what they claim to be",)
+    notes = tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
+    return notes or ("training pairs checked: they are what they claim to be",)
 
 
 def _resumed_file(folder: RunFolder, resume: str | None) -> Path | None:

@@ -11,12 +11,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsr_data import Clip, Footage, validation_windows
+from vsr_device import Platform
 from vsr_losses import PerceptualLoss, luma, psnr, sharpness, ssim
 from vsr_model import Network, enlarge
 from vsr_settings import Settings
-from vsr_train.device import Platform
-from vsr_train.step import to_unit
-from vsr_train.watch import detail, moments
+from vsr_train.watch import detail, detail_statistics
 
 MOST_PICTURES = 8
 """Clips whose comparison is written out; more are measured but not shown."""
@@ -87,7 +86,7 @@ class Validator:
         by_clip: dict[str, list[Scores]] = {}
         comparisons: list[Comparison] = []
         for clip, i, lq_TCHW, gt_CHW in validation_windows(self._footage, self._data.val_windows):
-            lq_1TCHW, gt_1CHW = (to_unit(part[None], self._platform) for part in (lq_TCHW, gt_CHW))
+            lq_1TCHW, gt_1CHW = (self._platform.to_unit(part[None]) for part in (lq_TCHW, gt_CHW))
             sr = self._enlarge(network, lq_1TCHW)
             bicubic = _interpolate(lq_1TCHW, gt_1CHW, "bicubic")
             scores = self._score(network, lq_1TCHW, sr, bicubic, gt_1CHW)
@@ -123,7 +122,7 @@ class Validator:
         if self._perceptual is not None:
             found["perceptual"] = self._perceptual(_centre(sr), _centre(gt_1CHW))
         values = torch.stack([value.double() for value in found.values()]).tolist()
-        added = detail([moments(self._inner(sr), gt, self._inner(bilinear)).tolist()])
+        added = detail([detail_statistics(self._inner(sr), gt, self._inner(bilinear)).tolist()])
         return dict(zip(found, values, strict=True)) | {
             "detail_ratio": added.ratio,
             "detail_correlation": added.correlation,
@@ -136,8 +135,8 @@ class Validator:
         if i >= clip.windows:
             return {}
         lq_THWC, gt_HWC = clip.window(i)
-        lq_1TCHW = to_unit(torch.tensor(lq_THWC).permute(0, 3, 1, 2)[None], self._platform)
-        next_gt = to_unit(torch.tensor(gt_HWC).permute(2, 0, 1)[None], self._platform)
+        lq_1TCHW = self._platform.to_unit(torch.tensor(lq_THWC).permute(0, 3, 1, 2)[None])
+        next_gt = self._platform.to_unit(torch.tensor(gt_HWC).permute(2, 0, 1)[None])
         change = self._enlarge(network, lq_1TCHW) - sr
         wrong = self._inner(change - (next_gt - gt_1CHW)).abs().mean()
         return {"change_error": float(wrong)}

@@ -22,15 +22,15 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 from torch.utils.flop_counter import flop_registry
 
+from vsr_device.platform import Platform
 from vsr_losses import VGG16, HybridLoss
 from vsr_model import Network
 from vsr_settings import Settings, card
 from vsr_settings.presets import Precision
-from vsr_train.average import WeightAverage
-from vsr_train.device import Platform
 from vsr_train.memory.allocator import reserved_bytes
-from vsr_train.state import TrainingState, make_optimizer
-from vsr_train.step import MicroBatch, Stepper
+from vsr_train.step.average import WeightAverage
+from vsr_train.step.state import TrainingState, make_optimizer
+from vsr_train.step.stepper import MicroBatch, Stepper
 
 Category = Literal[
     "parameters",

@@ -1,7 +1,7 @@
 """The watch: whether a run learns, and if not, why."""
 
+from vsr_train.watch.detail import Detail, detail, detail_statistics
 from vsr_train.watch.diagnosis import Diagnosis, write_diagnosis
-from vsr_train.watch.figures import Detail, detail, moments
 from vsr_train.watch.verdicts import Judgement, Verdict
 from vsr_train.watch.watch import Watch
 
@@ -12,6 +12,6 @@ __all__ = [
     "Verdict",
     "Watch",
     "detail",
-    "moments",
+    "detail_statistics",
     "write_diagnosis",
 ]

@@ -10,14 +10,14 @@ from vsr_data import Finding
 from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_settings import Train
-from vsr_train.watch.figures import Detail
-from vsr_train.watch.looks import Look, detail_of
+from vsr_train.watch.detail import Detail
 from vsr_train.watch.probe import Probe
+from vsr_train.watch.snapshot import Snapshot, detail_of
 from vsr_train.watch.verdicts import POOL, Judgement
 
 
 @dataclass(frozen=True)
-class Facts:
+class RunFacts:
     """What needs no measuring: which parameters are trained, and whose features are compared."""
 
     frozen: float
@@ -32,7 +32,7 @@ class Facts:
     """Whether a parameter of the perceptual network can change."""
 
     @classmethod
-    def of(cls, network: Network, loss: HybridLoss, optimizer: torch.optim.Optimizer) -> "Facts":
+    def of(cls, network: Network, loss: HybridLoss, optimizer: torch.optim.Optimizer) -> "RunFacts":
         """Take the facts of a run."""
         held = {id(p) for group in optimizer.param_groups for p in group["params"]}
         parameters = list(network.parameters())
@@ -53,42 +53,42 @@ class Case:
     """A run that does not learn."""
 
     judgement: Judgement
-    looks: Sequence[Look]
+    snapshots: Sequence[Snapshot]
     train: Train
-    facts: Facts
+    facts: RunFacts
     findings: Sequence[Finding] = ()
-    """What the pre-flight's tests say of the pairs that the last look saw."""
+    """What the pair checks say of the pairs of the last snapshot."""
     pairs: int = 0
     """How many pairs that were."""
     probe: Probe | None = None
     """None where it was not made."""
 
     @property
-    def last(self) -> Look:
-        """The latest look."""
-        return self.looks[-1]
+    def last(self) -> Snapshot:
+        """The latest snapshot."""
+        return self.snapshots[-1]
 
     @property
     def now(self) -> Detail:
-        """Detail figures of the latest looks."""
-        return detail_of(self.looks[-POOL:])
+        """Detail figures of the latest snapshots."""
+        return detail_of(self.snapshots[-POOL:])
 
     @property
-    def largest_move(self) -> float:
-        """Largest relative change of the weights that a look saw; infinite where one was NaN."""
-        moves = [look.moves for look in self.looks]
-        return max(moves) if all(map(math.isfinite, moves)) else math.inf
+    def largest_update(self) -> float:
+        """Largest relative change of the weights by a step; infinite where one was NaN."""
+        updates = [snapshot.whole_update for snapshot in self.snapshots]
+        return max(updates) if all(map(math.isfinite, updates)) else math.inf
 
     @property
-    def moves_per_lr(self) -> float:
+    def update_per_lr(self) -> float:
         """Relative change of the weights per learning rate: 1 to 10 where Adam is left to work."""
-        ratios = [look.moves / look.lr for look in self.looks[-POOL:] if look.lr > 0]
-        return max(ratios, default=0.0)
+        latest = (snapshot for snapshot in self.snapshots[-POOL:] if snapshot.lr > 0)
+        return max((snapshot.whole_update / snapshot.lr for snapshot in latest), default=0.0)
 
     @property
     def weight_growth(self) -> float:
-        """Norm of the weights over that at the first look."""
-        return self.last.weight_norm / (self.looks[0].weight_norm or 1.0)
+        """Norm of the weights over that at the first snapshot."""
+        return self.last.weight_norm / (self.snapshots[0].weight_norm or 1.0)
 
     @property
     def recipe_is_sound(self) -> bool:

@@ -9,15 +9,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from vsr_train.watch.case import Case
-from vsr_train.watch.looks import detail_of
+from vsr_train.watch.snapshot import detail_of
 
-SMALL_MOVE = 3e-4
+SMALL_UPDATE = 3e-4
 """Relative change of the weights under which a step is too small to learn within patience."""
 
-LARGE_MOVE = 0.03
+LARGE_UPDATE = 0.03
 """Relative change of the weights over which a step destroys more than it learns."""
 
-GOOD_MOVE = 4e-3
+GOOD_UPDATE = 4e-3
 """Relative change of the weights of runs that learn fast."""
 
 STIFLED = 0.3
@@ -30,7 +30,7 @@ DROWNING, UNRELATED = 0.5, 0.15
 """A term's share of the gradient, and its cosine with the pixel error, that harm together."""
 
 ENOUGH_PAIRS = 8
-"""Pairs from which the pre-flight's tests are nearly certain."""
+"""Pairs from which the pair checks are nearly certain."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ def _not_finite(case: Case) -> Iterator[Cause]:
         signs.append(f"the output of block {blocks[0]}")
     if last.not_finite:
         signs.append(f"the gradients of {len(last.not_finite)} tensors, {last.not_finite[-1]} last")
-    exploded = case.largest_move > LARGE_MOVE and len(case.looks) > 1
+    exploded = case.largest_update > LARGE_UPDATE and len(case.snapshots) > 1
     yield Cause(
         "gradients not finite",
         0.8 if exploded else 0.97,
@@ -79,7 +79,7 @@ def _skipped(case: Case) -> Iterator[Cause]:
         yield Cause(
             "AMP skips steps",
             0.98,
-            f"{case.last.skipped:.0%} of the steps since the last look were withheld because "
+            f"{case.last.skipped:.0%} of the steps since the last snapshot were withheld because "
             f"gradients overflowed in half precision (last in {overflow[0]})",
             "set train.use_amp = false, or train.amp_dtype = 'bf16' where the card has it",
         )
@@ -139,7 +139,7 @@ def _dead_blocks(case: Case) -> Iterator[Cause]:
 
 
 def _weight_decay(case: Case) -> Iterator[Cause]:
-    eaten = case.train.weight_decay * max(look.lr for look in case.looks)
+    eaten = case.train.weight_decay * max(snapshot.lr for snapshot in case.snapshots)
     if case.weight_growth < 0.7 and eaten > 1e-5:
         yield Cause(
             "weight decay",
@@ -155,7 +155,7 @@ def _perceptual(case: Case) -> Iterator[Cause]:
     if facts.perceptual_weight == 0:
         return
     share = last.shares.get("perceptual", 0.0)
-    first = case.looks[0].perceptual_norm
+    first = case.snapshots[0].perceptual_norm
     changed = abs(last.perceptual_norm - first) > NOTHING * first
     if facts.perceptual_trained or changed:
         sign = "its weights have changed" if changed else "its weights require gradients"
@@ -200,37 +200,37 @@ def _drowning(case: Case) -> Iterator[Cause]:
 def _clipped(case: Case) -> Iterator[Cause]:
     last = case.last
     if last.clip_factor < 0.05:
-        stifled = case.moves_per_lr < STIFLED
+        stifled = case.update_per_lr < STIFLED
         yield Cause(
             "gradients clipped away",
             0.92 if stifled else 0.25,
             f"clipping leaves {last.clip_factor:.1e} of the gradient ({last.clipped:.0%} of the "
-            f"steps), and a step changes the weights by {last.moves:.1e} of their norm",
+            f"steps), and a step changes the weights by {last.whole_update:.1e} of their norm",
             f"raise train.grad_clip from {case.train.grad_clip:g} to 1, or set it to 0",
         )
 
 
 def _small_lr(case: Case) -> Iterator[Cause]:
-    largest, lr = case.largest_move, case.train.max_lr
-    better = _rounded(min(1e-3, lr * GOOD_MOVE / largest)) if largest > 0 else lr
-    if largest < SMALL_MOVE and better > lr:
-        stifled = case.moves_per_lr < STIFLED
+    largest, lr = case.largest_update, case.train.max_lr
+    better = _rounded(min(1e-3, lr * GOOD_UPDATE / largest)) if largest > 0 else lr
+    if largest < SMALL_UPDATE and better > lr:
+        stifled = case.update_per_lr < STIFLED
         yield Cause(
             "learning rate too small",
             (0.5 if stifled else 0.9) * (0.7 if case.recipe_is_sound else 1),
             f"a step changes the weights by {largest:.1e} of their norm at most; runs that learn "
-            f"do so by {GOOD_MOVE:g}",
+            f"do so by {GOOD_UPDATE:g}",
             f"raise train.max_lr from {lr:g} to {better:g}",
         )
 
 
 def _large_lr(case: Case) -> Iterator[Cause]:
-    largest, growth = case.largest_move, case.weight_growth
-    if largest > LARGE_MOVE or not growth < 2:
-        better = _rounded(min(case.train.max_lr / 10, case.train.max_lr * GOOD_MOVE / largest))
+    largest, growth = case.largest_update, case.weight_growth
+    if largest > LARGE_UPDATE or not growth < 2:
+        better = _rounded(min(case.train.max_lr / 10, case.train.max_lr * GOOD_UPDATE / largest))
         yield Cause(
             "learning rate too large",
-            0.91 if case.judgement.verdict == "diverging" or largest > 2 * LARGE_MOVE else 0.7,
+            0.91 if case.judgement.verdict == "diverging" or largest > 2 * LARGE_UPDATE else 0.7,
             f"a step changed the weights by up to {largest:.1e} of their norm, which is now "
             f"{growth:.2g} times the first",
             f"lower train.max_lr from {case.train.max_lr:g} to {max(better, 1e-5):g}",
@@ -238,7 +238,7 @@ def _large_lr(case: Case) -> Iterator[Cause]:
 
 
 def _noise(case: Case) -> Iterator[Cause]:
-    first = case.looks[0]
+    first = case.snapshots[0]
     noise = detail_of([first]).ratio
     if noise > 0.3 and case.now.correlation < 0.1:
         yield Cause(

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from vsr_train.watch.case import Case
 from vsr_train.watch.causes import Cause, causes
-from vsr_train.watch.looks import Look
 from vsr_train.watch.probe import Probe
+from vsr_train.watch.snapshot import Snapshot
 from vsr_train.watch.verdicts import POOL, Judgement, figures
 
-MOST_TOLD = 3
+MOST_SHOWN = 3
 """Causes that the terminal shows; the file has all."""
 
 
@@ -22,7 +22,7 @@ class Diagnosis:
     step: int
     judgement: Judgement
     seen: tuple[str, ...]
-    """What the latest looks found, a line each."""
+    """What the latest snapshots found, a line each."""
     causes: tuple[Cause, ...]
     """The likeliest first."""
     probe: Probe | None
@@ -35,29 +35,29 @@ class Diagnosis:
 
     def lines(self) -> list[str]:
         """Return the report for a terminal."""
-        told = [self.headline]
-        for number, cause in enumerate(self.causes[:MOST_TOLD], 1):
-            told += [f"  {number}. {cause.name}: {cause.evidence}", f"     → {cause.remedy}"]
-        return told
+        lines = [self.headline]
+        for number, cause in enumerate(self.causes[:MOST_SHOWN], 1):
+            lines += [f"  {number}. {cause.name}: {cause.evidence}", f"     → {cause.remedy}"]
+        return lines
 
     def markdown(self) -> str:
         """Return the report for the run's folder."""
         parts = [f"# Step {self.step}: {self.judgement.verdict}", f"{self.judgement.evidence}."]
         parts += ["## Seen", "\n".join(f"- {line}" for line in self.seen), "## Causes"]
         for number, cause in enumerate(self.causes, 1):
-            told = f"{number}. **{cause.name}** ({cause.likelihood:.2f}): {cause.evidence}."
-            parts.append(f"{told}\n   Change: {cause.remedy}.")
+            paragraph = f"{number}. **{cause.name}** ({cause.likelihood:.2f}): {cause.evidence}."
+            parts.append(f"{paragraph}\n   Change: {cause.remedy}.")
         return "\n\n".join(parts) + "\n"
 
 
 def diagnose(case: Case) -> Diagnosis:
     """Explain a case."""
-    seen = tuple(_seen(case.looks[-POOL:], case))
+    seen = tuple(_seen(case.snapshots[-POOL:], case))
     return Diagnosis(case.last.step, case.judgement, seen, causes(case), case.probe)
 
 
-def write_diagnosis(diagnosis: Diagnosis, path: Path, looks: Sequence[Look]) -> None:
-    """Write the report to a Markdown file, and beside it as .json with every look.
+def write_diagnosis(diagnosis: Diagnosis, path: Path, snapshots: Sequence[Snapshot]) -> None:
+    """Write the report to a Markdown file, and beside it as .json with every snapshot.
 
     Raises:
         OSError: if the disk refuses.
@@ -68,28 +68,28 @@ def write_diagnosis(diagnosis: Diagnosis, path: Path, looks: Sequence[Look]) -> 
         "verdict": diagnosis.judgement.verdict,
         "evidence": diagnosis.judgement.evidence,
         "causes": [vars(cause) for cause in diagnosis.causes],
-        "looks": [look.as_dict() for look in looks],
+        "snapshots": [snapshot.as_dict() for snapshot in snapshots],
     }
     path.with_suffix(".json").write_text(json.dumps(stored, indent=1), encoding="utf-8")
 
 
-def _seen(latest: Sequence[Look], case: Case) -> list[str]:
+def _seen(latest: Sequence[Snapshot], case: Case) -> list[str]:
     last = latest[-1]
     shares = ", ".join(
         f"{name} {share:.0%} (cosine with the error {last.alignment[name]:.2f})"
         for name, share in last.shares.items()
     )
-    moves = ", ".join(f"{part} {ratio:.1e}" for part, ratio in last.update_ratio.items())
+    updates = ", ".join(f"{part} {ratio:.1e}" for part, ratio in last.update_ratio.items())
     blocks = list(last.blocks.values())
     withheld = f"{last.clipped:.0%} of the steps clipped, {last.skipped:.0%} skipped"
-    told = [
+    lines = [
         figures(case.now),
         f"gradient norm {last.grad_norm:.2e}, {withheld}",
-        f"a step changes the weights, relative to their norm, by: {moves}",
+        f"a step changes the weights, relative to their norm, by: {updates}",
         f"gradient at the output: {shares}",
         f"residual blocks add {min(blocks):.2g} to {max(blocks):.2g} of their input",
     ]
     if case.probe is not None:
-        told.append(case.probe.evidence)
-    told += [f"pairs, {finding.name}: {finding.text}" for finding in case.findings]
-    return told
+        lines.append(case.probe.evidence)
+    lines += [f"pairs, {finding.name}: {finding.text}" for finding in case.findings]
+    return lines

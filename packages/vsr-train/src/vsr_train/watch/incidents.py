@@ -1,4 +1,4 @@
-"""Steps whose loss or gradient was not finite: noticed without waiting, undone, and traced.
+"""Steps whose loss or gradient was not finite: noticed without waiting, undone, and explained.
 
 The optimiser withholds such a step on the device (`Stepper`); here it is counted there too, and
 seen at the next row of the log. Its samples are a function of the step, so they can be cut again:
@@ -16,16 +16,16 @@ import torch
 from torch import Tensor, nn
 
 from vsr_data import TrainingStream
+from vsr_device import Platform
 from vsr_losses import HybridLoss, LossTerms
 from vsr_model.network import Network
-from vsr_train.device import Platform
-from vsr_train.step import StepResult, to_unit
+from vsr_train.step import StepResult
 
-BUDGET = 10
+MOST_UNDONE = 10
 """Undone steps that a run may have; one with more has more than a stray sample."""
 
-MOST_TRACED = 3
-"""Steps of one row of the log that are traced; each costs about a step."""
+MOST_EXAMINED = 3
+"""Steps of one row of the log that are examined; each costs about a step."""
 
 
 class Incidents:
@@ -42,9 +42,9 @@ class Incidents:
         self.total = 0
 
     @property
-    def over_budget(self) -> bool:
+    def too_many(self) -> bool:
         """Whether there were more than a run may have."""
-        return self.total > BUDGET
+        return self.total > MOST_UNDONE
 
     def count(self, step: int, result: StepResult) -> None:
         """Keep whether a step, numbered from 1, was finite, on the device."""
@@ -64,7 +64,7 @@ class Incidents:
         return found
 
 
-def trace(
+def examine(
     step: int, stream: TrainingStream, network: Network, loss: HybridLoss, platform: Platform
 ) -> str:
     """Run the samples of a step again, one by one; set the one at fault aside and say which it is.
@@ -80,7 +80,7 @@ def trace(
         DataError: a file has been deleted or damaged.
     """
     for index in range(stream.effective_batch):
-        lq, gt = (to_unit(part[None], platform) for part in stream.sample(step - 1, index))
+        lq, gt = (platform.to_unit(part[None]) for part in stream.sample(step - 1, index))
         if wrong := _what_is_wrong(network, loss, platform, lq, gt):
             origin = stream.origin(step - 1, index)
             stream.set_aside(step - 1, index)

@@ -10,17 +10,17 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from vsr_device import Platform
 from vsr_model.network import Network
-from vsr_train.device import Platform
-from vsr_train.step import MicroBatch, to_unit
-from vsr_train.watch.figures import Detail, detail, moments
+from vsr_train.step import MicroBatch
+from vsr_train.watch.detail import Detail, detail, detail_statistics
 
 STEPS = 60
 LR = 1e-3
 SAMPLES, SIDE = 8, 32
 """Most samples, and low-resolution pixels of a side, that the probe learns."""
 
-LEARNT = 0.1
+LEARNED = 0.1
 """Detail correlation that a sound network reaches on the one batch, above where it began."""
 
 
@@ -35,7 +35,7 @@ class Probe:
     def learned(self) -> bool:
         """Whether the plain recipe taught the copy something; False where nothing was finite."""
         start = max(0.0, self.before.correlation)
-        return self.after.correlation >= start + LEARNT and self.after.restored > 0.003
+        return self.after.correlation >= start + LEARNED and self.after.restored > 0.003
 
     @property
     def evidence(self) -> str:
@@ -55,17 +55,17 @@ def probe(network: Network, batch: MicroBatch, platform: Platform) -> Probe:
         batch: one of its micro-batches.
         platform: where to compute.
     """
-    patient = copy.deepcopy(network).requires_grad_().train()
-    lq_BTCHW, gt_BCHW = (to_unit(part[:SAMPLES], platform) for part in batch)
+    trainee = copy.deepcopy(network).requires_grad_().train()
+    lq_BTCHW, gt_BCHW = (platform.to_unit(part[:SAMPLES]) for part in batch)
     lq_BTCHW, gt_BCHW = _corner(lq_BTCHW, SIDE), _corner(gt_BCHW, SIDE * network.settings.scale)
     centre = lq_BTCHW[:, lq_BTCHW.shape[1] // 2]
     base_BCHW = F.interpolate(centre, size=gt_BCHW.shape[-2:], mode="bilinear")
-    optimizer = torch.optim.AdamW(patient.parameters(), lr=LR, weight_decay=0)
+    optimizer = torch.optim.AdamW(trainee.parameters(), lr=LR, weight_decay=0)
     found = []
     with torch.enable_grad():
         for _ in range(STEPS + 1):
-            sr_BCHW = patient(lq_BTCHW)
-            found.append(moments(sr_BCHW.detach(), gt_BCHW, base_BCHW))
+            sr_BCHW = trainee(lq_BTCHW)
+            found.append(detail_statistics(sr_BCHW.detach(), gt_BCHW, base_BCHW))
             optimizer.zero_grad()
             F.l1_loss(sr_BCHW, gt_BCHW).backward()
             optimizer.step()

@@ -1,4 +1,4 @@
-"""Whether a run learns, judged from its looks and validations alone: a pure function.
+"""Whether a run learns, judged from its snapshots and validations alone: a pure function.
 
 The signal is the share of missing detail that is put back and its correlation, not loss or PSNR:
 those move while an output only becomes its base. Thresholds are from docs/stagnation.md.
@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vsr_settings import Train
-from vsr_train.watch.figures import SMALLEST_ERROR, Detail
-from vsr_train.watch.looks import Look, detail_of
+from vsr_train.watch.detail import SMALLEST_ERROR, Detail
+from vsr_train.watch.snapshot import Snapshot, detail_of
 
 POOL = 5
-"""Latest looks whose figures are joined: single crops differ more than steps do."""
+"""Latest snapshots whose figures are joined: single crops differ more than steps do."""
 
 PATIENCE = 150
 """Steps after warm-up before a run that does not learn is called stagnating."""
@@ -22,7 +22,7 @@ PATIENCE = 150
 SETTLED = 20
 """Steps after which a zero gradient is no longer the last layer's start at zero."""
 
-LEARNT, RESTORED = 0.15, 0.003
+LEARNED, RESTORED = 0.15, 0.003
 """Correlation and restored share that only learning reaches, the second whatever the scale."""
 
 RISING, RISING_RESTORED = 0.05, 0.0002
@@ -90,29 +90,31 @@ class Judgement:
 
 
 @dataclass(frozen=True)
-class Seen:
+class ValidationGain:
     """What a validation found, on the averaged weights."""
 
     step: int
     gain_db: float
 
 
-def judge(looks: Sequence[Look], validations: Sequence[Seen], train: Train) -> Judgement:
+def judge(
+    snapshots: Sequence[Snapshot], validations: Sequence[ValidationGain], train: Train
+) -> Judgement:
     """Judge a run.
 
     Args:
-        looks: at least one, in order; older ones may be thinned out.
+        snapshots: at least one, in order; older ones may be thinned out.
         validations: in order, possibly none.
         train: the `[train]` section, resolved.
     """
     return (
-        _diverging(looks)
+        _diverging(snapshots)
         or _falling(validations)
-        or _idle(looks, train)
-        or _converged(looks, validations)
-        or _learning(looks, train)
-        or _waiting(looks, train)
-        or Judgement(Verdict.STAGNATING, f"not learning: {figures(detail_of(looks[-POOL:]))}")
+        or _idle(snapshots, train)
+        or _converged(snapshots, validations)
+        or _learning(snapshots, train)
+        or _waiting(snapshots, train)
+        or Judgement(Verdict.STAGNATING, f"not learning: {figures(detail_of(snapshots[-POOL:]))}")
     )
 
 
@@ -125,32 +127,36 @@ def figures(found: Detail) -> str:
     )
 
 
-def _diverging(looks: Sequence[Look]) -> Judgement | None:
-    now, before = detail_of(looks[-2:]), detail_of(looks[:2])
-    twice = looks[-2:] if len(looks) > 1 and not any(k.skipped for k in looks[-2:]) else ()
+def _diverging(snapshots: Sequence[Snapshot]) -> Judgement | None:
+    now, before = detail_of(snapshots[-2:]), detail_of(snapshots[:2])
+    twice = (
+        snapshots[-2:] if len(snapshots) > 1 and not any(k.skipped for k in snapshots[-2:]) else ()
+    )
     why = None
-    if not math.isfinite(detail_of(looks[-1:]).ratio):
+    if not math.isfinite(detail_of(snapshots[-1:]).ratio):
         why = "the output is not finite"
-    elif twice and all(look.not_finite for look in twice):
+    elif twice and all(snapshot.not_finite for snapshot in twice):
         why = f"the gradient of {twice[-1].not_finite[0]} is not finite"
-    elif twice and min(look.grad_norm for look in twice) > EXPLODED:
+    elif twice and min(snapshot.grad_norm for snapshot in twice) > EXPLODED:
         why = f"the gradient norm is {twice[-1].grad_norm:.1e}"
-    elif _lacks_detail(now) and len(looks) > POOL and now.gain_db < before.gain_db - LOST_DB:
+    elif _lacks_detail(now) and len(snapshots) > POOL and now.gain_db < before.gain_db - LOST_DB:
         why = f"the gain fell from {before.gain_db:+.2f} to {now.gain_db:+.2f} dB"
-    elif len(looks) > 2 * POOL:
-        best = max(detail_of(looks[i : i + POOL]).restored for i in range(len(looks) - POOL))
-        restored = detail_of(looks[-POOL:]).restored
+    elif len(snapshots) > 2 * POOL:
+        best = max(
+            detail_of(snapshots[i : i + POOL]).restored for i in range(len(snapshots) - POOL)
+        )
+        restored = detail_of(snapshots[-POOL:]).restored
         if best > WORTHWHILE and restored < FORGOTTEN * best:
             why = f"it restores {restored:.1%} of the missing detail and had restored {best:.1%}"
     return Judgement(Verdict.DIVERGING, why) if why else None
 
 
-def _falling(validations: Sequence[Seen]) -> Judgement | None:
+def _falling(validations: Sequence[ValidationGain]) -> Judgement | None:
     """Find what training figures do not show where targets are wrong: validation getting worse."""
     if len(validations) < 3:
         return None
-    best = max(seen.gain_db for seen in validations[:-2])
-    now = max(seen.gain_db for seen in validations[-2:])
+    best = max(each.gain_db for each in validations[:-2])
+    now = max(each.gain_db for each in validations[-2:])
     if now >= min(best - FALL_DB, best / 2):
         return None
     return Judgement(
@@ -158,26 +164,30 @@ def _falling(validations: Sequence[Seen]) -> Judgement | None:
     )
 
 
-def _idle(looks: Sequence[Look], train: Train) -> Judgement | None:
+def _idle(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     """Find weights that nothing moves: seen long before a run could have learned."""
-    latest = [look for look in looks[-3:] if look.step > SETTLED]
+    latest = [snapshot for snapshot in snapshots[-3:] if snapshot.step > SETTLED]
     if len(latest) < 3:
         return None
     why = None
-    if min(look.skipped for look in latest) > 0.5:
+    if min(snapshot.skipped for snapshot in latest) > 0.5:
         why = f"{latest[-1].skipped:.0%} of the steps were skipped"
-    elif max(k.moves for k in latest) < STILL and latest[-1].lr > TAIL * train.max_lr:
+    elif max(k.whole_update for k in latest) < STILL and latest[-1].lr > TAIL * train.max_lr:
         why = "the weights do not change"
-    elif min(look.idle for look in latest) >= 0.5 and not any(k.last_gradient for k in latest):
+    elif min(snapshot.idle for snapshot in latest) >= 0.5 and not any(
+        k.last_gradient for k in latest
+    ):
         why = f"{latest[-1].idle:.0%} of the tensors get no gradient, the last layer among them"
     return Judgement(Verdict.STAGNATING, why) if why else None
 
 
-def _converged(looks: Sequence[Look], validations: Sequence[Seen]) -> Judgement | None:
-    if len(validations) < 2 * PLATEAU or not _knows(detail_of(looks[-POOL:])):
+def _converged(
+    snapshots: Sequence[Snapshot], validations: Sequence[ValidationGain]
+) -> Judgement | None:
+    if len(validations) < 2 * PLATEAU or not _has_learned(detail_of(snapshots[-POOL:])):
         return None
-    earlier = max(seen.gain_db for seen in validations[:-PLATEAU])
-    later = max(seen.gain_db for seen in validations[-PLATEAU:])
+    earlier = max(each.gain_db for each in validations[:-PLATEAU])
+    later = max(each.gain_db for each in validations[-PLATEAU:])
     if later >= earlier + PLATEAU_DB:
         return None
     since = validations[-PLATEAU].step
@@ -186,26 +196,26 @@ def _converged(looks: Sequence[Look], validations: Sequence[Seen]) -> Judgement 
     )
 
 
-def _learning(looks: Sequence[Look], train: Train) -> Judgement | None:
-    now = detail_of(looks[-POOL:])
-    if _knows(now) or (
+def _learning(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
+    now = detail_of(snapshots[-POOL:])
+    if _has_learned(now) or (
         now.correlation >= RISING
         and now.restored >= RISING_RESTORED
-        and (_is_tail(looks[-1], train) or _rises(looks, now))
+        and (_is_tail(snapshots[-1], train) or _rises(snapshots, now))
     ):
         return Judgement(Verdict.LEARNING, figures(now))
     return None
 
 
-def _waiting(looks: Sequence[Look], train: Train) -> Judgement | None:
+def _waiting(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     """Wait for warm-up and patience to pass, and for slow runs as long as they grow."""
-    last, now = looks[-1], detail_of(looks[-POOL:])
-    began = looks[0].step  # late, where a run that was stopped goes on with other settings
+    last, now = snapshots[-1], detail_of(snapshots[-POOL:])
+    began = snapshots[0].step  # late, where a run that was stopped goes on with other settings
     if last.step < (first := max(patience(train), began + PATIENCE)):
         return Judgement(Verdict.WARMING_UP, f"judged from step {first} on")
-    half = [look for look in looks if look.step <= (began + last.step) / 2][-POOL:]
+    half = [snapshot for snapshot in snapshots if snapshot.step <= (began + last.step) / 2][-POOL:]
     if not half:
-        return Judgement(Verdict.WARMING_UP, "judged after more looks")
+        return Judgement(Verdict.WARMING_UP, "judged after more snapshots")
     before = detail_of(half)
     times = min(FAR, train.max_steps / last.step)
     expected = now.restored * times**2  # ratio and correlation each grow with the steps
@@ -226,8 +236,8 @@ def patience(train: Train) -> int:
     return train.warmup_steps + PATIENCE
 
 
-def _knows(now: Detail) -> bool:
-    return now.correlation >= LEARNT and now.restored >= RESTORED
+def _has_learned(now: Detail) -> bool:
+    return now.correlation >= LEARNED and now.restored >= RESTORED
 
 
 def _lacks_detail(now: Detail) -> bool:
@@ -235,13 +245,13 @@ def _lacks_detail(now: Detail) -> bool:
     return now.missing**2 > 10 * SMALLEST_ERROR
 
 
-def _is_tail(look: Look, train: Train) -> bool:
-    return look.step > patience(train) and look.lr < TAIL * train.max_lr
+def _is_tail(snapshot: Snapshot, train: Train) -> bool:
+    return snapshot.step > patience(train) and snapshot.lr < TAIL * train.max_lr
 
 
-def _rises(looks: Sequence[Look], now: Detail) -> bool:
-    if len(looks) < 2 * POOL:
+def _rises(snapshots: Sequence[Snapshot], now: Detail) -> bool:
+    if len(snapshots) < 2 * POOL:
         return False
-    before = looks[-2 * POOL : -POOL]
-    steps = looks[-1].step - before[-1].step
+    before = snapshots[-2 * POOL : -POOL]
+    steps = snapshots[-1].step - before[-1].step
     return now.correlation - detail_of(before).correlation >= RISE_PER_STEP * steps

@@ -1,39 +1,39 @@
-"""The watch over a run: looks every so many steps, judges, and explains an alarm once.
+"""The watch over a run: a snapshot every so many steps, a verdict on them, a diagnosis of an alarm.
 
 In a loop:
 
-    step         batches = watch.passing(step, batches)   what the step of this number will see
+    step         watch.before_step(step, batches)
                  result = stepper.step(batches, lr)
-                 watch.count(step, lr, result)            on the device; nothing waits
-    log row      for told in watch.incidents(stream): ... names steps that were not finite
-                 judgement = watch.judge()                fetches the looks taken since
-    validation   watch.validated(step, gain_db)
-    alarm        diagnosis = watch.diagnose()
+                 watch.after_step(step, lr, result)       on the device; nothing waits
+    log row      lines = watch.undone_steps(stream)       says which steps were not finite, and why
+                 judgement = watch.judge()                fetches the snapshots taken since
+    validation   watch.add_validation(step, gain_db)
+    alarm        diagnosis = watch.diagnose(judgement)
     checkpoint   state_dict, load_state_dict
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
 import torch
 
 from vsr_data import TrainingStream, inspect_pairs
+from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_settings import Train
-from vsr_train.device import Platform
 from vsr_train.step import MicroBatch, StepResult
-from vsr_train.watch.case import Case, Facts
+from vsr_train.watch.case import Case, RunFacts
 from vsr_train.watch.diagnosis import Diagnosis, diagnose
-from vsr_train.watch.gauges import Gauges, Reading
-from vsr_train.watch.incidents import MOST_TRACED, Incidents, trace
-from vsr_train.watch.looks import Look
+from vsr_train.watch.incidents import MOST_EXAMINED, Incidents, examine
 from vsr_train.watch.probe import probe
-from vsr_train.watch.verdicts import Judgement, Seen, Verdict, judge
+from vsr_train.watch.recorder import PendingSnapshot, Recorder
+from vsr_train.watch.snapshot import Snapshot
+from vsr_train.watch.verdicts import Judgement, ValidationGain, Verdict, judge
 
-MOST_LOOKS = 128
-"""Looks that are remembered; of the older ones, every second is forgotten when there are more."""
+MOST_SNAPSHOTS = 128
+"""Snapshots that are kept; of the older ones, every second is dropped when there are more."""
 
 
 class Watch:
@@ -60,87 +60,83 @@ class Watch:
         self._optimizer = optimizer
         self._platform = platform
         self._train = train
-        self._gauges = Gauges(network, loss, platform, grad_clip=train.grad_clip)
-        self._pending: list[Reading] = []
-        self._looks: list[Look] = []
-        self._validations: list[Seen] = []
+        self._recorder = Recorder(network, loss, platform, grad_clip=train.grad_clip)
+        self._pending: list[PendingSnapshot] = []
+        self._snapshots: list[Snapshot] = []
+        self._validations: list[ValidationGain] = []
         self._batch: MicroBatch | None = None
-        self._told: Verdict | None = None
+        self._reported: Verdict | None = None
         self._incidents = Incidents(scaled=platform.amp_dtype == torch.float16)
 
     @property
-    def looks(self) -> tuple[Look, ...]:
-        """What was seen so far, the oldest first."""
-        return tuple(self._looks)
+    def snapshots(self) -> tuple[Snapshot, ...]:
+        """The snapshots so far, the oldest first."""
+        return tuple(self._snapshots)
 
     def is_due(self, step: int) -> bool:
-        """Whether the step of this number, from 1, is looked at."""
+        """Whether a snapshot is taken of the step of this number, from 1."""
         return step % self._train.watch_every == 0
 
-    def passing(self, step: int, batches: Iterable[MicroBatch]) -> Iterator[MicroBatch]:
-        """Pass on the micro-batches of a step, from 1; remember the last if it is looked at."""
-        if not self.is_due(step):
-            yield from batches
-            return
-        self._gauges.arm()
-        for batch in batches:
-            self._batch = batch
-            yield batch
+    def before_step(self, step: int, batches: Sequence[MicroBatch]) -> None:
+        """Keep what a snapshot of the step, numbered from 1, compares with, if one is due."""
+        if self.is_due(step):
+            self._batch = batches[-1]
+            self._recorder.keep_weights()
 
-    def count(self, step: int, lr: float, result: StepResult) -> None:
-        """Take note of a step just made; look at it if it is due. Nothing is fetched."""
-        self._gauges.count(result)
+    def after_step(self, step: int, lr: float, result: StepResult) -> None:
+        """Count a step just made, and take a snapshot if one is due. Nothing is fetched."""
+        self._recorder.count(result)
         self._incidents.count(step, result)
         if self.is_due(step) and self._batch is not None:
-            self._pending.append(self._gauges.read(step, lr, self._batch, result))
+            self._pending.append(self._recorder.record(step, lr, self._batch, result))
 
-    def incidents(self, stream: TrainingStream) -> list[str]:
+    def undone_steps(self, stream: TrainingStream) -> list[str]:
         """Fetch which steps were not finite since the last call, and say why of the first few.
 
-        Samples at fault are set aside in `stream`, whose batches must then be drawn anew.
+        Samples at fault are set aside in `stream`, whose steps must then be drawn anew.
         """
         steps = self._incidents.fetch()
-        told = [
-            trace(step, stream, self._network, self._loss, self._platform)
-            for step in steps[:MOST_TRACED]
+        lines = [
+            examine(step, stream, self._network, self._loss, self._platform)
+            for step in steps[:MOST_EXAMINED]
         ]
-        return told + [f"and {len(steps) - len(told)} steps more"] * (len(steps) > len(told))
+        return lines + [f"and {len(steps) - len(lines)} steps more"] * (len(steps) > len(lines))
 
     @property
-    def over_budget(self) -> bool:
+    def too_many_undone(self) -> bool:
         """Whether more steps were not finite than a run may have."""
-        return self._incidents.over_budget
+        return self._incidents.too_many
 
-    def validated(self, step: int, gain_db: float) -> None:
+    def add_validation(self, step: int, gain_db: float) -> None:
         """Take note of a validation."""
-        self._validations.append(Seen(step, gain_db))
+        self._validations.append(ValidationGain(step, gain_db))
 
     def judge(self) -> Judgement:
-        """Fetch the looks taken since and judge the run."""
+        """Fetch the snapshots taken since and judge the run."""
         self._fetch()
-        if not self._looks:
-            return Judgement(Verdict.WARMING_UP, "not looked at yet")
-        return judge(self._looks, self._validations, self._train)
+        if not self._snapshots:
+            return Judgement(Verdict.WARMING_UP, "no snapshot taken yet")
+        return judge(self._snapshots, self._validations, self._train)
 
     def is_news(self, judgement: Judgement) -> bool:
-        """Whether the verdict differs from the last one asked about, so that it is told once."""
-        told, self._told = self._told, judgement.verdict
-        return told != judgement.verdict
+        """Whether the verdict differs from the last one asked about, so that it is said once."""
+        reported, self._reported = self._reported, judgement.verdict
+        return reported != judgement.verdict
 
     def begin_anew(self) -> None:
-        """Forget what was seen: a run that was stopped is judged afresh when it goes on."""
-        self._looks.clear()
+        """Forget all snapshots: a run that was stopped is judged afresh when it goes on."""
+        self._snapshots.clear()
         self._validations.clear()
-        self._told = None
+        self._reported = None
         self._incidents.total = 0
 
     def diagnose(self, judgement: Judgement) -> Diagnosis:
         """Explain an alarm: test the last pairs, probe a copy of the network, order the causes."""
         case = Case(
             judgement,
-            self._looks,
+            self._snapshots,
             self._train,
-            Facts.of(self._network, self._loss, self._optimizer),
+            RunFacts.of(self._network, self._loss, self._optimizer),
         )
         if self._batch is not None:
             lq, gt = (part.cpu() / 255 for part in self._batch)
@@ -157,30 +153,31 @@ class Watch:
         """Return all that later judgements depend on, as plain numbers and texts."""
         self._fetch()
         return {
-            "gauges": self._gauges.state_dict(),
-            "looks": [look.as_dict() for look in self._looks],
-            "validations": [asdict(seen) for seen in self._validations],
+            "recorder": self._recorder.state_dict(),
+            "snapshots": [snapshot.as_dict() for snapshot in self._snapshots],
+            "validations": [asdict(validation) for validation in self._validations],
             "incidents": self._incidents.total,
-            "told": None if self._told is None else self._told.value,
+            "reported": None if self._reported is None else self._reported.value,
         }
 
     def load_state_dict(self, stored: dict[str, Any]) -> None:
         """Go on as the watch that `state_dict` was called on."""
-        self._gauges.load_state_dict(stored["gauges"])
-        self._looks = [Look.from_dict(look) for look in stored["looks"]]
-        self._validations = [Seen(**seen) for seen in stored["validations"]]
+        self._recorder.load_state_dict(stored["recorder"])
+        self._snapshots = [Snapshot.from_dict(snapshot) for snapshot in stored["snapshots"]]
+        self._validations = [ValidationGain(**each) for each in stored["validations"]]
         self._incidents.total = stored["incidents"]
-        self._told = None if stored["told"] is None else Verdict(stored["told"])
+        reported = stored["reported"]
+        self._reported = None if reported is None else Verdict(reported)
 
     def _fetch(self) -> None:
-        for reading in self._pending:
-            self._looks = thinned([*self._looks, self._gauges.fetch(reading)])
+        for pending in self._pending:
+            self._snapshots = thinned([*self._snapshots, self._recorder.fetch(pending)])
         self._pending.clear()
 
 
-def thinned(looks: list[Look]) -> list[Look]:
-    """Return at most `MOST_LOOKS` looks: the latest as they are, older ones ever further apart."""
-    if len(looks) <= MOST_LOOKS:
-        return looks
-    half = MOST_LOOKS // 2
-    return looks[:half:2] + looks[half:]
+def thinned(snapshots: list[Snapshot]) -> list[Snapshot]:
+    """Return at most `MOST_SNAPSHOTS`: the latest as they are, older ones ever further apart."""
+    if len(snapshots) <= MOST_SNAPSHOTS:
+        return snapshots
+    half = MOST_SNAPSHOTS // 2
+    return snapshots[:half:2] + snapshots[half:]

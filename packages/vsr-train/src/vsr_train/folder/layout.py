@@ -62,8 +62,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Delete what a run writes here, and nothing else."""
-        told = (self.diagnosis, self.diagnosis.with_suffix(".json"))
-        for file in (self.settings, self.metrics, self.best, self.rehearsal, *told):
+        diagnosis = (self.diagnosis, self.diagnosis.with_suffix(".json"))
+        for file in (self.settings, self.metrics, self.best, self.rehearsal, *diagnosis):
             file.unlink(missing_ok=True)
         for folder in (self.tensorboard, self.pictures, self.checkpoints):
             shutil.rmtree(folder, ignore_errors=True)

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from typing import TypeVar
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from vsr_device.errors import DeviceError
 from vsr_settings import Settings, Train, card
-from vsr_train.errors import DeviceError
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -32,6 +32,10 @@ class Platform:
         """Move a module to the device, its weights in the platform's memory format."""
         module.to(self.device)
         return module.to(memory_format=self.memory_format)  # type: ignore[call-overload]  # not typed
+
+    def to_unit(self, pixels: Tensor) -> Tensor:
+        """Move uint8 pixels to the device as float32 in [0, 1]."""
+        return pixels.to(self.device, non_blocking=True).to(torch.float32).div_(255)
 
     def autocast(self) -> torch.autocast:
         """Return the context that forward passes run in."""

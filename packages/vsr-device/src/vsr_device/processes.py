@@ -14,9 +14,9 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from vsr_device.errors import DeviceError
+from vsr_device.platform import Platform
 from vsr_settings import Settings
-from vsr_train.device import Platform
-from vsr_train.errors import DeviceError
 
 
 @dataclass(frozen=True)

@@ -1,29 +1,29 @@
-"""What one look at a training run found: plain numbers, so that a checkpoint can hold them."""
+"""One snapshot of a training run: plain numbers, so that a checkpoint can hold them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Self
 
-from vsr_train.watch.figures import Detail, Moments, detail
+from vsr_train.watch.detail import Detail, DetailStatistics, detail
 
 WHOLE = "network"
 """The name under which figures of all parts together are kept."""
 
 
 @dataclass(frozen=True)
-class Look:
-    """One look; the figures of a step are of the last step before it."""
+class Snapshot:
+    """One snapshot; the figures of a step are of the last step before it."""
 
     step: int
     """Steps made."""
     lr: float
     """Learning rate of the step."""
-    moments: Moments
+    detail_statistics: DetailStatistics
     """Of the step's samples, through the weights after it."""
     grad_norm: float
     """Norm of the whole gradient before clipping."""
     clipped: float
-    """Share of the steps since the look before whose gradient was clipped."""
+    """Share of the steps since the snapshot before whose gradient was clipped."""
     clip_factor: float
     """What clipping multiplied gradients with, averaged over the same steps; 1 left them alone."""
     skipped: float
@@ -61,16 +61,16 @@ class Look:
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Return what `as_dict` was called on."""
         values = {field.name: stored[field.name] for field in fields(cls)}
-        for name in ("moments", "not_finite"):
+        for name in ("detail_statistics", "not_finite"):
             values[name] = tuple(values[name])
         return cls(**values)
 
     @property
-    def moves(self) -> float:
+    def whole_update(self) -> float:
         """Length of the step's change of all weights over theirs."""
         return self.update_ratio[WHOLE]
 
 
-def detail_of(looks: Sequence[Look]) -> Detail:
-    """Return the detail figures of several looks together."""
-    return detail(look.moments for look in looks)
+def detail_of(snapshots: Sequence[Snapshot]) -> Detail:
+    """Return the detail figures of several snapshots together."""
+    return detail(snapshot.detail_statistics for snapshot in snapshots)

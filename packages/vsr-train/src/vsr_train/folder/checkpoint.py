@@ -14,7 +14,7 @@ import torch
 from vsr_model import WeightsError, load_weights, read_checkpoint
 from vsr_settings import Settings, SettingsError, loads, to_toml
 from vsr_train.errors import RunError
-from vsr_train.state import TrainingState
+from vsr_train.step.state import TrainingState
 
 FORMAT = 1
 _PATTERN = "step-*.pt"

@@ -1,8 +1,8 @@
-"""Reads a training step's figures on the device; nothing waits until a row of the log does.
+"""Records a training step's figures on the device; nothing waits until a row of the log does.
 
-An ordinary step only adds to a few sums. Before a step that will be looked at, a few rows of every
-weight are kept; after it, its gradients are still there, and one forward pass without a graph over
-a few of its samples gives the rest. Hooks are in place during that pass alone.
+An ordinary step only adds to a few sums. Before a step that a snapshot is due for, a few rows of
+every weight are kept; after it, its gradients are still there, and one forward pass without a graph
+over a few of its samples gives the rest. Hooks are in place during that pass alone.
 
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
@@ -17,18 +17,18 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_model.network import Network, ResidualBlock
-from vsr_train.device import Platform
-from vsr_train.step import MicroBatch, StepResult, to_unit
-from vsr_train.watch.figures import moments
-from vsr_train.watch.looks import WHOLE, Look
+from vsr_train.step import MicroBatch, StepResult
+from vsr_train.watch.detail import detail_statistics
+from vsr_train.watch.snapshot import WHOLE, Snapshot
 
 ROWS = 8
 """Output channels of a weight that its change is measured on: enough for a ratio of norms."""
 
 PIXELS = 16_384
-"""Low-resolution pixels of centre frames that a look computes, at least one sample."""
+"""Low-resolution pixels of centre frames that a snapshot computes, at least one sample."""
 
 _PARTS = {
     "feat_extract": "feat_extract",
@@ -42,8 +42,8 @@ _PARTS = {
 
 
 @dataclass(frozen=True)
-class Reading:
-    """A look's values before they are fetched: one tensor on the device, and how to read it."""
+class PendingSnapshot:
+    """A snapshot before it is fetched: one tensor on the device, and how to read it."""
 
     values: Tensor
     sizes: dict[str, int]
@@ -53,7 +53,7 @@ class Reading:
     skipped: int
 
 
-class Gauges:
+class Recorder:
     """What is measured around steps.
 
     Args:
@@ -78,7 +78,7 @@ class Gauges:
         self._steps = self._skipped = 0
 
     @torch.no_grad()
-    def arm(self) -> None:
+    def keep_weights(self) -> None:
         """Keep what the next step's change is measured against."""
         self._kept = [parameter[:ROWS].clone() for parameter in self._parameters]
 
@@ -90,7 +90,9 @@ class Gauges:
         self._steps += 1
         self._skipped += result.skipped
 
-    def read(self, step: int, lr: float, batch: MicroBatch, result: StepResult) -> Reading:
+    def record(
+        self, step: int, lr: float, batch: MicroBatch, result: StepResult
+    ) -> PendingSnapshot:
         """Measure the step just made, on its last micro-batch; then begin new sums."""
         measured: dict[str, Tensor] = {
             "grad_norm": result.grad_norm.detach().view(1),
@@ -101,27 +103,27 @@ class Gauges:
         }
         sizes = {name: part.numel() for name, part in measured.items()}
         values = torch.cat([part.to(torch.float32).view(-1) for part in measured.values()])
-        reading = Reading(values, sizes, step, lr, self._steps, self._skipped)
+        pending = PendingSnapshot(values, sizes, step, lr, self._steps, self._skipped)
         self._factors, self._clipped = (torch.zeros_like(self._factors) for _ in range(2))
         self._steps = self._skipped = 0
         self._kept = None
-        return reading
+        return pending
 
-    def fetch(self, reading: Reading) -> Look:
-        """Wait for the device and name what was read."""
-        parts = reading.values.split(list(reading.sizes.values()))
-        value = {name: part.tolist() for name, part in zip(reading.sizes, parts, strict=True)}
+    def fetch(self, pending: PendingSnapshot) -> Snapshot:
+        """Wait for the device and name what was recorded."""
+        parts = pending.values.split(list(pending.sizes.values()))
+        value = {name: part.tolist() for name, part in zip(pending.sizes, parts, strict=True)}
         active = [name for name, weight in self._loss.weights.items() if weight > 0]
         whole = sum(value["term_norms"]) or 1.0
         gradients = dict(zip(self._names, value["gradients"], strict=True))
-        return Look(
-            step=reading.step,
-            lr=reading.lr,
-            moments=tuple(value["moments"]),
+        return Snapshot(
+            step=pending.step,
+            lr=pending.lr,
+            detail_statistics=tuple(value["detail_statistics"]),
             grad_norm=value["grad_norm"][0],
-            clipped=value["clipped"][0] / reading.steps,
-            clip_factor=value["factors"][0] / reading.steps,
-            skipped=reading.skipped / reading.steps,
+            clipped=value["clipped"][0] / pending.steps,
+            clip_factor=value["factors"][0] / pending.steps,
+            skipped=pending.skipped / pending.steps,
             terms=dict(zip(active, value["terms"], strict=True)),
             shares={n: norm / whole for n, norm in zip(active, value["term_norms"], strict=True)},
             alignment=dict(zip(active, value["alignment"], strict=True)),
@@ -137,7 +139,7 @@ class Gauges:
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return the sums of the steps since the last look."""
+        """Return the sums of the steps since the last snapshot."""
         return {
             "factors": float(self._factors),
             "clipped": float(self._clipped),
@@ -155,7 +157,7 @@ class Gauges:
     def _weights(self) -> dict[str, Tensor]:
         """Norms of every tensor's gradient, weight, kept rows and their change."""
         if self._kept is None:
-            raise RuntimeError("the step was not announced; call arm before it")
+            raise RuntimeError("no weights were kept; call keep_weights before the step")
         zero = self._parameters[0].new_zeros(())
         gradients = [p.grad if p.grad is not None else zero for p in self._parameters]
         changes = [p[:ROWS] - kept for p, kept in zip(self._parameters, self._kept, strict=True)]
@@ -171,16 +173,14 @@ class Gauges:
 
     def _outputs(self, batch: MicroBatch) -> dict[str, Tensor]:
         """Detail figures, each term's gradient at the output, and what each block adds."""
-        lq_BTCHW, gt_BCHW = (
-            to_unit(part[: self._samples(batch)], self._platform) for part in batch
-        )
+        lq_BTCHW, gt_BCHW = (self._platform.to_unit(part[: self._samples(batch)]) for part in batch)
         with torch.no_grad(), self._platform.autocast(), _watched(self._network) as blocks:
             sr_BCHW = self._network(lq_BTCHW).float()
         base_BCHW = F.interpolate(
             lq_BTCHW[:, lq_BTCHW.shape[1] // 2], size=gt_BCHW.shape[-2:], mode="bilinear"
         )
         return {
-            "moments": moments(sr_BCHW, gt_BCHW, base_BCHW),
+            "detail_statistics": detail_statistics(sr_BCHW, gt_BCHW, base_BCHW),
             "blocks": torch.stack(list(blocks.values())),
             **self._term_gradients(sr_BCHW, gt_BCHW),
         }

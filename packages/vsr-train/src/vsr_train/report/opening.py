@@ -5,9 +5,9 @@ from collections.abc import Iterator
 import torch
 
 from vsr_data import Footage
+from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, card, effective_batch
-from vsr_train.device import Platform
 
 MOST_REJECTED = 10
 """Rejected files that are listed by name."""

@@ -18,8 +18,8 @@ from torch.utils.tensorboard import SummaryWriter
 from vsr_losses import LossTerms
 from vsr_settings import Settings
 from vsr_train.folder import RunFolder
-from vsr_train.pictures import write_comparison
-from vsr_train.state import TrainingState
+from vsr_train.report.comparison import write_comparison
+from vsr_train.step import TrainingState
 from vsr_train.validation import Scores, Validation
 from vsr_train.watch import Judgement
 

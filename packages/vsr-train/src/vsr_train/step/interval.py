@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from vsr_train.processes import Processes
-from vsr_train.step import StepResult
+from vsr_device import Processes
+from vsr_train.step.stepper import StepResult
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Interval:
     """Wall time of a step, validation and saving apart."""
 
 
-class Pace:
+class StepClock:
     """Gathers step results without waiting for the device."""
 
     def __init__(self) -> None:
@@ -60,5 +60,5 @@ class Pace:
         self.pause()
         terms = [value / finite if finite else math.nan for value in sums]
         interval = Interval(terms, grad_norm, self._seconds / self._steps)
-        self.__init__()  # type: ignore[misc]  # a fresh interval is a fresh Pace
+        self.__init__()  # type: ignore[misc]  # a fresh interval is a fresh clock
         return interval

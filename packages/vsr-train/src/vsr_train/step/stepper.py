@@ -3,7 +3,7 @@
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from vsr_device import Platform
 from vsr_losses import HybridLoss, LossTerms
-from vsr_train.device import Platform
 
 MicroBatch = tuple[Tensor, Tensor]
 """`lq_BTCHW` and `gt_BCHW`, uint8."""
@@ -39,7 +39,6 @@ class Stepper:
         optimizer: AdamW over the network's parameters.
         scaler: GradScaler; disabled in any precision but fp16.
         platform: where to compute.
-        accumulation_steps: micro-batches of a step; their gradients are averaged.
         grad_clip: largest gradient norm; 0 never clips.
     """
 
@@ -51,7 +50,6 @@ class Stepper:
         scaler: torch.GradScaler,
         platform: Platform,
         *,
-        accumulation_steps: int,
         grad_clip: float,
     ) -> None:
         self._network = network
@@ -59,15 +57,14 @@ class Stepper:
         self._optimizer = optimizer
         self._scaler = scaler
         self._platform = platform
-        self._accumulation_steps = accumulation_steps
         self._grad_clip = grad_clip
         self._parameters = [p for p in network.parameters() if p.requires_grad]
 
-    def step(self, batches: Iterable[MicroBatch], lr: float) -> StepResult:
-        """Make one optimiser step of exactly `accumulation_steps` micro-batches.
+    def step(self, batches: Sequence[MicroBatch], lr: float) -> StepResult:
+        """Make one optimiser step; the gradients of its micro-batches are averaged.
 
         Args:
-            batches: the micro-batches; anywhere, they are moved.
+            batches: the micro-batches, at least one; anywhere, they are moved.
             lr: learning rate of this step.
         """
         scale = self._scaler.get_scale()
@@ -75,8 +72,8 @@ class Stepper:
             group["lr"] = lr
         self._optimizer.zero_grad(set_to_none=True)
         sums = [
-            self._accumulate(batch, is_last=number == self._accumulation_steps)
-            for number, batch in zip(range(1, self._accumulation_steps + 1), batches, strict=True)
+            self._accumulate(batch, parts=len(batches), is_last=number == len(batches))
+            for number, batch in enumerate(batches, 1)
         ]
         self._scaler.unscale_(self._optimizer)
         grad_norm = nn.utils.clip_grad_norm_(self._parameters, self._grad_clip or float("inf"))
@@ -90,14 +87,14 @@ class Stepper:
         skipped = self._scaler.get_scale() < scale
         return StepResult(torch.stack(sums).mean(dim=0), grad_norm, skipped)
 
-    def _accumulate(self, batch: MicroBatch, *, is_last: bool) -> Tensor:
-        """Add the gradient of one micro-batch; return its loss terms."""
-        lq_BTCHW, gt_BCHW = (to_unit(part, self._platform) for part in batch)
+    def _accumulate(self, batch: MicroBatch, *, parts: int, is_last: bool) -> Tensor:
+        """Add the gradient of one micro-batch of so many; return its loss terms."""
+        lq_BTCHW, gt_BCHW = (self._platform.to_unit(part) for part in batch)
         with self._synchronised(is_last=is_last):
             with self._platform.autocast():
                 sr_BCHW = self._network(lq_BTCHW)
             terms: LossTerms = self._loss(sr_BCHW, gt_BCHW)
-            self._scaler.scale(terms.total / self._accumulation_steps).backward()
+            self._scaler.scale(terms.total / parts).backward()
         return torch.stack(terms).detach()
 
     def _synchronised(self, *, is_last: bool) -> AbstractContextManager[None]:
@@ -105,8 +102,3 @@ class Stepper:
         if isinstance(self._network, DistributedDataParallel) and not is_last:
             return self._network.no_sync()
         return nullcontext()
-
-
-def to_unit(pixels: Tensor, platform: Platform) -> Tensor:
-    """Move uint8 pixels to the device as float32 in [0, 1]."""
-    return pixels.to(platform.device, non_blocking=True).to(torch.float32).div_(255)

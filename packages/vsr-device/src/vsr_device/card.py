@@ -1,7 +1,7 @@
 """Whether the card that is there can run this: checked before its first kernel.
 
 torch sees a card that its wheel has no kernels for, warns, and fails at the first of them; its own
-advice then names wheels that do not exist for older cards. So what matters is read and judged here.
+advice then names wheels that do not exist for older cards. What matters is checked here.
 """
 
 import re
@@ -10,9 +10,9 @@ from dataclasses import dataclass
 
 import torch
 
+from vsr_device.errors import DeviceError
+from vsr_device.platform import Platform
 from vsr_settings import Settings, card, match_preset, predict
-from vsr_train.device import Platform
-from vsr_train.errors import DeviceError
 
 MIB = 1 << 20
 NEWEST_CUDNN_BELOW_TURING = 91002
@@ -50,18 +50,18 @@ def card_facts(device: torch.device) -> CardFacts:
 
 
 def check_card(settings: Settings, platform: Platform) -> tuple[str, ...]:
-    """Judge the device of a platform; return what the user should know of it.
+    """Check the device of a platform; return what the user should know of it.
 
     Raises:
         DeviceError: if it cannot run this, with every reason.
     """
     if platform.device.type != "cuda":
         return ()
-    return judge(card_facts(platform.device), settings, platform)
+    return check_facts(card_facts(platform.device), settings, platform)
 
 
-def judge(facts: CardFacts, settings: Settings, platform: Platform) -> tuple[str, ...]:
-    """Judge a card by its facts; see `check_card`."""
+def check_facts(facts: CardFacts, settings: Settings, platform: Platform) -> tuple[str, ...]:
+    """Check a card by its facts; see `check_card`."""
     reasons = list(_reasons_against(facts, settings))
     if reasons:
         raise DeviceError(f"{facts.name}: " + "; ".join(reasons))

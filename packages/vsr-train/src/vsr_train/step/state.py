@@ -5,10 +5,10 @@ from typing import Any
 
 import torch
 
+from vsr_device import Platform
 from vsr_model import Network
 from vsr_settings import Settings, Train
-from vsr_train.average import WeightAverage
-from vsr_train.device import Platform
+from vsr_train.step.average import WeightAverage
 
 BETAS = (0.9, 0.99)
 """AdamW's memory: 0.99 forgets the large first gradients sooner than 0.999 (docs/notebook.md)."""
@@ -31,7 +31,7 @@ class TrainingState:
     aside: list[int] = field(default_factory=list)
     """Numbers of the training windows that are set aside because their step was not finite."""
     watch: dict[str, Any] = field(default_factory=dict)
-    """What the watch has seen, as it was when last saved; empty before that."""
+    """What the watch knows, as it was when last saved; empty before that."""
 
     @classmethod
     def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":

@@ -1,8 +1,8 @@
 """How much of the missing detail an output puts back: the figures that show learning.
 
 Loss and PSNR move while an output only becomes its blurry base; the correlation of what was added
-with what was missing does not (docs/stagnation.md). Moments of several looks add up, so that the
-figures of many small crops are those of one large picture.
+with what was missing does not (docs/stagnation.md). Statistics of several snapshots add up, so that
+the figures of many small crops are those of one large picture.
 
 Shape suffixes: B samples, C colour channels, H and W pixels.
 """
@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-Moments = tuple[float, float, float, float, float]
+DetailStatistics = tuple[float, float, float, float, float]
 """Means of: added², missing², added × missing (each less its mean), error², error of the base²."""
 
 
@@ -43,8 +43,8 @@ class Detail:
         return self.ratio * self.correlation
 
 
-def moments(sr_BCHW: Tensor, gt_BCHW: Tensor, base_BCHW: Tensor) -> Tensor:
-    """Return `Moments` of a batch as a tensor of 5, still on the device.
+def detail_statistics(sr_BCHW: Tensor, gt_BCHW: Tensor, base_BCHW: Tensor) -> Tensor:
+    """Return `DetailStatistics` of a batch as a tensor of 5, still on the device.
 
     Args:
         sr_BCHW: output, RGB in [0, 1], not clamped.

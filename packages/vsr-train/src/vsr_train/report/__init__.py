@@ -1,0 +1,6 @@
+"""What a run says: its opening lines, its rows, its pictures and its last word."""
+
+from vsr_train.report.opening import describe
+from vsr_train.report.report import Report, sources_table, validation_line
+
+__all__ = ["Report", "describe", "sources_table", "validation_line"]

@@ -1,0 +1,20 @@
+"""One optimiser step: what makes it, what it changes, and its learning rate."""
+
+from vsr_train.step.average import WeightAverage
+from vsr_train.step.interval import Interval, StepClock
+from vsr_train.step.schedule import learning_rate
+from vsr_train.step.state import BETAS, TrainingState, make_optimizer
+from vsr_train.step.stepper import MicroBatch, Stepper, StepResult
+
+__all__ = [
+    "BETAS",
+    "Interval",
+    "MicroBatch",
+    "StepClock",
+    "StepResult",
+    "Stepper",
+    "TrainingState",
+    "WeightAverage",
+    "learning_rate",
+    "make_optimizer",
+]

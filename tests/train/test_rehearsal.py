@@ -1,0 +1,22 @@
+"""Two rehearsed steps measure a card, and leave the run as it was."""
+
+import torch
+
+from vsr_device import choose_platform
+from vsr_losses import HybridLoss
+from vsr_train.rehearsal import make_steps, rehearse
+from vsr_train.step import TrainingState
+
+
+def test_without_a_card_there_is_nothing_to_rehearse(settings_of):
+    platform = choose_platform(settings_of())
+    assert rehearse(settings_of(), platform, HybridLoss(settings_of().loss)) is None
+
+
+def test_a_rehearsal_leaves_the_run_as_its_seed_makes_it(settings_of):
+    settings = settings_of()
+    platform = choose_platform(settings)
+    before = TrainingState.fresh(settings, platform).network.state_dict()
+    make_steps(settings, platform, HybridLoss(settings.loss))
+    after = TrainingState.fresh(settings, platform).network.state_dict()
+    assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
