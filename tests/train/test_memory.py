@@ -159,7 +159,6 @@ class MidRun:
             self.state.optimizer,
             self.state.scaler,
             platform,
-            accumulation_steps=accumulation,
             grad_clip=settings.train.grad_clip,
         )
         model, side, batch = settings.model, settings.data.patch, settings.train.batch_size

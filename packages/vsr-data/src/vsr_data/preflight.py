@@ -71,7 +71,7 @@ class _Pairs:
         return interpolate(self.gt_NCHW, size=size, mode="bicubic", antialias=True)
 
 
-def preflight(stream: TrainingStream, scale: int) -> tuple[Finding, ...]:
+def check_pairs(stream: TrainingStream, scale: int) -> tuple[Finding, ...]:
     """Look at the stream's first samples; a fatal finding comes first, naming its samples.
 
     Args:
@@ -91,7 +91,7 @@ def require_sound(findings: tuple[Finding, ...], source: str) -> None:
     """Refuse pairs with a fatal finding.
 
     Args:
-        findings: what `preflight` returned.
+        findings: what `check_pairs` returned.
         source: the training source, as the user wrote it.
 
     Raises:

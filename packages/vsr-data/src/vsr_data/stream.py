@@ -8,6 +8,7 @@ fill up, and a run interrupted while it receives a batch leaves no worker to com
 """
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Final
 
 import numpy as np
@@ -130,6 +131,11 @@ class TrainingStream:
         """The file, frame and place that a sample is cut from."""
         self._check(step, index)
         return self._cutter.origin((step, index))
+
+    def steps(self, start_step: int, stop_step: int) -> Iterator[list[Sample]]:
+        batches = self.batches(start_step, stop_step)
+        while step := list(islice(batches, self._accumulation_steps)):
+            yield step
 
     def batches(self, start_step: int, stop_step: int) -> Iterator[Sample]:
         """This rank's micro-batches of steps from `start_step` up to, not including, `stop_step`.

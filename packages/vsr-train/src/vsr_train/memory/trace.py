@@ -253,7 +253,6 @@ def _watched_stepper(
         state.optimizer,
         state.scaler,
         platform,
-        accumulation_steps=accumulation_steps,
         grad_clip=settings.train.grad_clip,
     )
 
