@@ -24,13 +24,15 @@ class RunError(Exception):
     exit_code = ExitCode.SETTINGS
 
 
-class StagnatedError(RunError):
+class LearningError(RunError):
+    """A run that ends because of what it learns, or does not."""
+
+    exit_code = ExitCode.LEARNING
+
+
+class StagnatedError(LearningError):
     """A run that does not learn; it is saved, and its diagnosis lies in its folder."""
 
-    exit_code = ExitCode.LEARNING
 
-
-class DivergedError(RunError):
+class DivergedError(LearningError):
     """Weights or losses that stopped being numbers."""
-
-    exit_code = ExitCode.LEARNING

@@ -1,7 +1,8 @@
 """The loop of a run: step, and log, validate and save where it is time to."""
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
+from contextlib import suppress
 
 import torch
 from rich.console import Console
@@ -9,24 +10,26 @@ from rich.console import Console
 from vsr_data import DataError
 from vsr_model import save_weights
 from vsr_settings import effective_batch
-from vsr_train.errors import DivergedError, StagnatedError
+from vsr_train.cadence import Cadence
+from vsr_train.errors import DivergedError, LearningError, RunError, StagnatedError
 from vsr_train.folder import latest_checkpoint, save_checkpoint
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
+from vsr_train.signals import Request, Signals
 from vsr_train.step import MicroBatch, StepClock, Stepper, learning_rate
 from vsr_train.validation import Validation, Validator
 from vsr_train.watch import Judgement, Watch, write_diagnosis
 
 
-def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bool = False) -> None:
-    """Open the run's folder and train to the last step, or until `stop` says so.
+def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = False) -> None:
+    """Open the run's folder and train to the last step, or until a signal asks for a stop.
 
     Raises:
-        RunError: if the disk refuses or the run diverges; what was saved before is whole.
+        RunError: if the disk refuses or the run diverges or stagnates; what was saved is whole.
         DataError: if a file of the footage is deleted or damaged meanwhile; the run is saved.
     """
     if not run.processes.is_first:
-        _Loop(run, None).go(stop)
+        _Loop(run, None).go(signals)
         return
     if overwrite:
         run.folder.clear()
@@ -39,7 +42,7 @@ def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bo
     with report:
         for line in opening(run):
             report.say(line)
-        _Loop(run, report).go(stop)
+        _Loop(run, report).go(signals)
 
 
 class _Loop:
@@ -49,22 +52,22 @@ class _Loop:
         self._run = run
         self._report = report
         self._clock = StepClock()
+        self._cadence = Cadence(run.settings.train)
         self._last: Validation | None = None
         self._watch = _watch(run)
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
         self._steps = self._draw_steps()
         self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
-        train = run.settings.train
         self._stepper = Stepper(
             run.processes.wrap(run.state.network, run.platform),
             run.loss,
             run.state.optimizer,
             run.state.scaler,
             run.platform,
-            grad_clip=train.grad_clip,
+            grad_clip=run.settings.train.grad_clip,
         )
 
-    def go(self, stop: Callable[[], bool]) -> None:
+    def go(self, signals: Signals) -> None:
         """Make steps until the last, or until asked to stop."""
         state, train = self._run.state, self._run.settings.train
         if state.step >= train.max_steps:
@@ -73,27 +76,40 @@ class _Loop:
                 "train.max_steps to go on"
             )
             return
+        signals.defer()
         try:
-            while state.step < train.max_steps and not self._is_to_stop(stop):
-                lr = learning_rate(state.updates, train)
-                batches = next(self._steps)
-                self._watch.before_step(state.step + 1, batches)
-                result = self._stepper.step(batches, lr)
-                state.step += 1
-                self._watch.after_step(state.step, lr, result)
-                if result.skipped:
-                    state.skipped += 1
-                else:
-                    state.average.update(state.network)
-                self._clock.add(result)
-                self._attend(lr)
-        except DataError:
-            self._save()
+            self._make_steps(signals)
+        except LearningError:
             raise
-        if state.step < train.max_steps:
-            self._save()
-        if self._report is not None:
-            self._report.sum_up(state, self._last)
+        except (DataError, RunError) as error:
+            with suppress(RunError):  # the reason that is told is the first one
+                self._save()
+            # a worker that a signal to the whole group ended is no fault of the footage
+            if not (signals.stop_requested and isinstance(error, DataError)):
+                raise
+        else:
+            if state.step < train.max_steps:
+                self._save()
+        self._finish()
+
+    def _make_steps(self, signals: Signals) -> None:
+        state, train = self._run.state, self._run.settings.train
+        while state.step < train.max_steps:
+            due = self._agreed(signals.take() | self._cadence.by_clock())
+            if Request.STOP in due:
+                return
+            lr = learning_rate(state.updates, train)
+            batches = next(self._steps)
+            self._watch.before_step(state.step + 1, batches, due=Request.LOG in due)
+            result = self._stepper.step(batches, lr)
+            state.step += 1
+            self._watch.after_step(state.step, lr, result)
+            if result.skipped:
+                state.skipped += 1
+            else:
+                state.average.update(state.network)
+            self._clock.add(result)
+            self._attend(lr, due | self._cadence.by_step(state.step))
 
     def _draw_steps(self) -> Iterator[list[MicroBatch]]:
         """Return the steps from the present one on, without windows that are set aside."""
@@ -105,25 +121,23 @@ class _Loop:
         if self._report is not None:
             self._report.say(line)
 
-    def _is_to_stop(self, stop: Callable[[], bool]) -> bool:
-        """Heed a request to stop; several processes agree on one at every row of the log."""
-        processes = self._run.processes
-        if processes.world_size > 1 and self._run.state.step % self._run.settings.train.log_every:
-            return False
-        return processes.any(stop(), self._run.platform)
+    def _agreed(self, asked: Request) -> Request:
+        """Return what any of the processes asks for; all of them get the same answer."""
+        return Request(self._run.processes.union(asked))
 
-    def _attend(self, lr: float) -> None:
-        """Log, validate and save where it is time to; the last step does all three."""
-        state, train = self._run.state, self._run.settings.train
+    def _attend(self, lr: float, due: Request) -> None:
+        """Log, validate and save what is due; show pictures last, for they alone may fail."""
         if self._report is not None:
-            self._report.advance(state.step)
-        is_last = state.step == train.max_steps
-        if is_last or state.step % train.log_every == 0:
+            self._report.advance(self._run.state.step)
+        if Request.LOG in due:
             self._log(lr)
-        if is_last or state.step % train.val_every == 0:
-            self._validate()
-        if is_last or state.step % train.save_every == 0:
+        validation = self._validate() if Request.VALIDATE in due else None
+        if Request.SAVE in due:
             self._save()
+        if self._report is not None and validation is not None:
+            self._clock.pause()
+            self._report.show_validation(self._run.state.step, validation)
+            self._clock.resume()
 
     def _log(self, lr: float) -> None:
         state, interval = self._run.state, self._clock.fetch(self._run.processes)
@@ -136,6 +150,7 @@ class _Loop:
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
             )
+        self._cadence.logged()
         self._clock.pause()
         self._heed_watch()
         self._clock.resume()
@@ -174,14 +189,20 @@ class _Loop:
         diagnosis = self._watch.diagnose(judgement)
         for line in diagnosis.lines():
             report.say(line)
-        write_diagnosis(diagnosis, self._run.folder.diagnosis, self._watch.snapshots)
+        report.attempt(
+            "the diagnosis",
+            lambda: write_diagnosis(
+                diagnosis, self._run.folder.diagnosis, self._watch.snapshots
+            ),
+        )
         return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
 
-    def _validate(self) -> None:
+    def _validate(self) -> Validation | None:
+        """Measure the averaged weights, log the row and keep them if they are the best."""
         run, state = self._run, self._run.state
         self._check_weights()
         if self._report is None:
-            return
+            return None
         self._clock.pause()
         self._last = self._validator.measure(state.average.network)
         self._report.log_validation(state.step, self._last)
@@ -190,15 +211,33 @@ class _Loop:
             state.best = {"step": state.step, **self._last.mean}
             save_weights(state.average.network, run.folder.best)
         self._clock.resume()
+        return self._last
 
     def _save(self) -> None:
         self._check_weights()
+        self._cadence.saved()
         if self._report is None:
             return
         self._clock.pause()
         self._run.state.watch = self._watch.state_dict()
         save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
         self._clock.resume()
+
+    def _finish(self) -> None:
+        """Sum the run up; one that ends without having learned ends as an alarm does."""
+        if self._report is None:
+            return
+        state, train = self._run.state, self._run.settings.train
+        gain = None if self._last is None else self._last.mean["gain_bicubic_db"]
+        has_ended = state.step >= train.max_steps
+        judgement = self._watch.judge_end(gain) if has_ended else None
+        self._report.sum_up(state, self._last, judgement)
+        if judgement is None or not judgement.verdict.is_alarm or train.on_stagnation == "warn":
+            return
+        raise StagnatedError(
+            f"the run has ended and {judgement.evidence}; it is saved, weights and all: raise "
+            "train.max_steps or train.max_lr, or set train.on_stagnation = 'warn' to be told only"
+        )
 
     def _check_weights(self) -> None:
         """Refuse to validate or save weights that are not numbers: the last checkpoint still is."""

@@ -1,27 +1,31 @@
 """What a run tells: a progress bar or plain lines, metrics.jsonl, and TensorBoard.
 
 A terminal gets a bar with the four loss terms and a line per validation; anything else gets a line
-per log too. Every figure that is shown is also in metrics.jsonl.
+per log too. Every figure that is shown is also in metrics.jsonl. What is only for looking at may
+fail: it is said once, and the run goes on.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
-from torch.utils.tensorboard import SummaryWriter
-
 from vsr_losses import LossTerms
 from vsr_settings import Settings
 from vsr_train.folder import RunFolder
 from vsr_train.report.comparison import write_comparison
+from vsr_train.report.naming import file_name
 from vsr_train.step import TrainingState
 from vsr_train.validation import Scores, Validation
 from vsr_train.watch import Judgement
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
 
 
 class Report:
@@ -33,6 +37,7 @@ class Report:
         console: where its lines go.
         weights: the loss terms' weights by name.
         start_step: the step it starts or resumes at.
+        verdict: the last that was reported before it was resumed; empty where there was none.
     """
 
     def __init__(
@@ -43,13 +48,16 @@ class Report:
         *,
         weights: Mapping[str, float],
         start_step: int,
+        verdict: str = "",
     ) -> None:
         self._folder = folder
         self._console = console
         self._last_step = settings.train.max_steps
         self._weights = weights
-        self._verdict = ""
-        self._board = SummaryWriter(str(folder.tensorboard), purge_step=start_step + 1)
+        self._verdict = verdict
+        self._failed: set[str] = set()
+        self._board: SummaryWriter | None = None
+        self.attempt("TensorBoard's files", lambda: self._open_board(start_step))
         self._progress = Progress(
             TextColumn("step"),
             MofNCompleteColumn(),
@@ -78,11 +86,21 @@ class Report:
         trace: TracebackType | None,
     ) -> None:
         self._live.stop()
-        self._board.close()
+        if self._board is not None:
+            self.attempt("TensorBoard's files", self._board.close)
 
     def say(self, line: str) -> None:
         """Print a line, above the bar where there is one."""
-        self._console.print(line, soft_wrap=True, highlight=False, markup=False)
+        self._console.print(line, soft_wrap=True)
+
+    def attempt(self, what: str, write: Callable[[], object]) -> None:
+        """Write something that is only for looking at; where it fails, say so once and go on."""
+        try:
+            write()
+        except (OSError, RuntimeError, ValueError) as error:
+            if what not in self._failed:
+                self._failed.add(what)
+                self.say(f"warning: {what} cannot be written ({error}); the run goes on")
 
     def advance(self, step: int) -> None:
         """Move the bar."""
@@ -110,10 +128,9 @@ class Report:
             "skipped": skipped,
         }
         self._folder.log(row)
-        for name, value in loss.items():
-            self._board.add_scalar(f"loss/{name}", value, step)
-        for name in ("lr", "grad_norm", "samples_per_s", "skipped"):
-            self._board.add_scalar(f"train/{name}", row[name], step)
+        train = {name: row[name] for name in ("lr", "grad_norm", "samples_per_s", "skipped")}
+        self._plot("loss", loss, step)
+        self._plot("train", train, step)
         pace = f"{self._shown(loss)} · lr {lr:.1e} · {samples_per_s:.1f} samples/s"
         self._figures.plain = pace
         if not self._console.is_terminal:
@@ -124,23 +141,26 @@ class Report:
         shown = []
         for name, value in loss.items():
             weight = self._weights.get(name, 0.0)
-            share = f" (×{weight:g}, {weight * value / loss['total']:.0%})" if weight else ""
+            part = weight * value / loss["total"] if loss["total"] else 0.0
+            share = f" (×{weight:g}, {part:.0%})" if weight else ""
             shown.append(f"{name} {value:.4f}{share}")
         return " · ".join(shown)
 
     def log_validation(self, step: int, validation: Validation) -> None:
-        """Tell what a validation found, and write its pictures."""
+        """Log and tell what a validation found."""
         mean = validation.mean
         self._folder.log(
             {"kind": "validation", "step": step, **mean, "sources": validation.sources}
         )
-        for name, value in mean.items():
-            self._board.add_scalar(f"validation/{name}", value, step)
-        for comparison in validation.comparisons:
-            name = f"{comparison.name}-step-{step:09d}.png"
-            write_comparison(comparison, self._folder.pictures / name)
         verdict = f" · {self._verdict}" if self._verdict else ""
         self.say(validation_line(step, mean) + verdict)
+
+    def show_validation(self, step: int, validation: Validation) -> None:
+        """Plot a validation's figures and write its pictures."""
+        self._plot("validation", validation.mean, step)
+        for comparison in validation.comparisons:
+            path = self._folder.pictures / file_name(comparison.name, f"-step-{step:09d}.png")
+            self.attempt("pictures", partial(write_comparison, comparison, path))
 
     def log_verdict(self, step: int, judgement: Judgement, *, is_news: bool) -> None:
         """Tell whether the run learns, where that has changed."""
@@ -151,8 +171,16 @@ class Report:
         self._folder.log({"kind": "verdict", "step": step, "verdict": verdict, "why": evidence})
         self.say(f"step {step} · {verdict}: {evidence}")
 
-    def sum_up(self, state: TrainingState, last: Validation | None) -> None:
-        """Tell every validation clip's figures, and last of all where the weights are."""
+    def sum_up(
+        self, state: TrainingState, last: Validation | None, judgement: Judgement | None
+    ) -> None:
+        """Tell every validation clip's figures, and last of all where the weights are.
+
+        Args:
+            state: the run's.
+            last: its last validation, if there was one.
+            judgement: whether it has learned, where it has ended.
+        """
         if last is not None:
             self._console.print(sources_table(last.sources))
         ended = f"finished at step {state.step}"
@@ -163,10 +191,27 @@ class Report:
             return
         best = state.best
         which = "" if best["step"] == state.step else f", best at step {best['step']:.0f}"
+        learned = "" if judgement is None else f"; {judgement.verdict}: {judgement.evidence}"
         self.say(
             f"{ended}{which}: PSNR {best['psnr']:.2f} dB, {best['gain_bicubic_db']:+.2f} dB over "
-            f"bicubic; weights in {self._folder.best}"
+            f"bicubic{learned}; weights in {self._folder.best}"
         )
+
+    def _open_board(self, start_step: int) -> None:
+        # Imported here: it takes half a second, and a run that is refused needs none of it.
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+
+        self._board = SummaryWriter(str(self._folder.tensorboard), purge_step=start_step + 1)
+
+    def _plot(self, group: str, figures: Mapping[str, float], step: int) -> None:
+        """Draw figures in TensorBoard; after a failure, nothing more."""
+        board = self._board
+        if board is None or "TensorBoard's files" in self._failed:
+            return
+        for name, value in figures.items():
+            self.attempt(
+                "TensorBoard's files", partial(board.add_scalar, f"{group}/{name}", value, step)
+            )
 
 
 def validation_line(step: int, mean: Scores) -> str:

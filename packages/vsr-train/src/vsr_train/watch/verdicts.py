@@ -19,6 +19,9 @@ POOL = 5
 PATIENCE = 150
 """Steps after warm-up before a run that does not learn is called stagnating."""
 
+JUDGED = 50
+"""Steps from which a run that has ended is judged; a shorter one has no time to learn."""
+
 SETTLED = 20
 """Steps after which a zero gradient is no longer the last layer's start at zero."""
 
@@ -116,6 +119,29 @@ def judge(
         or _waiting(snapshots, train)
         or Judgement(Verdict.STAGNATING, f"not learning: {figures(detail_of(snapshots[-POOL:]))}")
     )
+
+
+def judge_end(
+    snapshots: Sequence[Snapshot], gain_bicubic_db: float | None, train: Train
+) -> Judgement | None:
+    """Judge a run that has made its last step; None where it was too short to have learned.
+
+    What a run may still hope for no longer counts, only what it has come to.
+
+    Args:
+        snapshots: in order, possibly none.
+        gain_bicubic_db: gain over bicubic of its last validation; None where there was none.
+        train: the `[train]` section, resolved.
+    """
+    if train.max_steps < JUDGED or not snapshots:
+        return None
+    now = detail_of(snapshots[-POOL:])
+    if not (now.correlation >= RISING and now.restored >= RISING_RESTORED):
+        return Judgement(Verdict.STAGNATING, f"has restored no detail: {figures(now)}")
+    if gain_bicubic_db is not None and gain_bicubic_db < 0 and train.max_steps >= patience(train):
+        why = f"is {-gain_bicubic_db:.2f} dB below bicubic"
+        return Judgement(Verdict.STAGNATING, why)
+    return Judgement(Verdict.LEARNING, f"{now.restored:.1%} of the missing detail restored")
 
 
 def figures(found: Detail) -> str:

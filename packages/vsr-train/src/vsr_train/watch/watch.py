@@ -2,7 +2,7 @@
 
 In a loop:
 
-    step         watch.before_step(step, batches)
+    step         watch.before_step(step, batches, due=...)
                  result = stepper.step(batches, lr)
                  watch.after_step(step, lr, result)       on the device; nothing waits
     log row      lines = watch.undone_steps(stream)       says which steps were not finite, and why
@@ -30,7 +30,11 @@ from vsr_train.watch.incidents import MOST_EXAMINED, Incidents, examine
 from vsr_train.watch.probe import probe
 from vsr_train.watch.recorder import PendingSnapshot, Recorder
 from vsr_train.watch.snapshot import Snapshot
-from vsr_train.watch.verdicts import Judgement, ValidationGain, Verdict, judge
+from vsr_train.watch.verdicts import Judgement, ValidationGain, Verdict, judge, judge_end
+
+LEAST_SNAPSHOTS = 40
+"""Snapshots that a run is judged by, however short it is; of one of fewer steps, there are none
+more often than `train.watch_every` says."""
 
 MOST_SNAPSHOTS = 128
 """Snapshots that are kept; of the older ones, every second is dropped when there are more."""
@@ -65,6 +69,8 @@ class Watch:
         self._snapshots: list[Snapshot] = []
         self._validations: list[ValidationGain] = []
         self._batch: MicroBatch | None = None
+        self._every = min(train.watch_every, train.max_steps // LEAST_SNAPSHOTS) or train.watch_every
+        self._is_due = False
         self._reported: Verdict | None = None
         self._incidents = Incidents(scaled=platform.amp_dtype == torch.float16)
 
@@ -74,12 +80,13 @@ class Watch:
         return tuple(self._snapshots)
 
     def is_due(self, step: int) -> bool:
-        """Whether a snapshot is taken of the step of this number, from 1."""
-        return step % self._train.watch_every == 0
+        """Whether a snapshot is taken of the step of this number, from 1, whatever the clock."""
+        return step % self._every == 0
 
-    def before_step(self, step: int, batches: Sequence[MicroBatch]) -> None:
+    def before_step(self, step: int, batches: Sequence[MicroBatch], *, due: bool = False) -> None:
         """Keep what a snapshot of the step, numbered from 1, compares with, if one is due."""
-        if self.is_due(step):
+        self._is_due = due or self.is_due(step)
+        if self._is_due:
             self._batch = batches[-1]
             self._recorder.keep_weights()
 
@@ -87,7 +94,7 @@ class Watch:
         """Count a step just made, and take a snapshot if one is due. Nothing is fetched."""
         self._recorder.count(result)
         self._incidents.count(step, result)
-        if self.is_due(step) and self._batch is not None:
+        if self._is_due and self._batch is not None:
             self._pending.append(self._recorder.record(step, lr, self._batch, result))
 
     def undone_steps(self, stream: TrainingStream) -> list[str]:
@@ -101,6 +108,11 @@ class Watch:
             for step in steps[:MOST_EXAMINED]
         ]
         return lines + [f"and {len(steps) - len(lines)} steps more"] * (len(steps) > len(lines))
+
+    @property
+    def reported(self) -> str:
+        """The verdict that was reported last; empty before there was one."""
+        return "" if self._reported is None else self._reported.value
 
     @property
     def too_many_undone(self) -> bool:
@@ -117,6 +129,11 @@ class Watch:
         if not self._snapshots:
             return Judgement(Verdict.WARMING_UP, "no snapshot taken yet")
         return judge(self._snapshots, self._validations, self._train)
+
+    def judge_end(self, gain_bicubic_db: float | None) -> Judgement | None:
+        """Judge the run after its last step; None where it was too short to be judged."""
+        self._fetch()
+        return judge_end(self._snapshots, gain_bicubic_db, self._train)
 
     def is_news(self, judgement: Judgement) -> bool:
         """Whether the verdict differs from the last one asked about, so that it is said once."""
