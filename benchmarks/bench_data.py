@@ -44,11 +44,11 @@ def bench_training_stream(benchmark, footage, patch):
         batch_size=4,
         accumulation_steps=2,
     )
-    lq_BTCHW, gt_BCHW = next(iter(stream.batches(0, 1)))
+    (lq_BTCHW, gt_BCHW), _ = next(stream.steps(0, 1))
     assert lq_BTCHW.shape == (4, FRAMES, 3, patch, patch)
     assert gt_BCHW.shape == (4, 3, patch * SCALE, patch * SCALE)
     assert lq_BTCHW.dtype == torch.uint8
-    benchmark.pedantic(lambda: list(stream.batches(0, 1)), rounds=10, warmup_rounds=1)
+    benchmark.pedantic(lambda: list(stream.steps(0, 1)), rounds=10, warmup_rounds=1)
     benchmark.extra_info |= {"samples": 8, "patch": patch}
     if benchmark.enabled:
         benchmark.extra_info["samples_per_second"] = 8 / benchmark.stats.stats.median
