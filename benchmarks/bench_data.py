@@ -44,7 +44,7 @@ def bench_training_stream(benchmark, footage, patch):
         batch_size=4,
         accumulation_steps=2,
     )
-    lq_BTCHW, gt_BCHW = next(stream.steps(0, 1))[0]
+    (lq_BTCHW, gt_BCHW), _ = next(stream.steps(0, 1))
     assert lq_BTCHW.shape == (4, FRAMES, 3, patch, patch)
     assert gt_BCHW.shape == (4, 3, patch * SCALE, patch * SCALE)
     assert lq_BTCHW.dtype == torch.uint8

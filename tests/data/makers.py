@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vsr_data.clip import Clip, Footage
 from vsr_data.degradation import degrade
+from vsr_data.footage.clip import Clip, Footage
 from vsr_settings import Data, Model
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"

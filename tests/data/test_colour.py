@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_data import open_training
-from vsr_data.colour import quarter_turns, rgb_from_frame
+from vsr_data.video.colour import quarter_turns, rgb_from_frame
 
 MATRICES = {1: (0.2126, 0.0722), 5: (0.299, 0.114), 6: (0.299, 0.114), 9: (0.2627, 0.0593)}
 UNSPECIFIED = 2

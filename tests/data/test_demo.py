@@ -6,9 +6,10 @@ from data.makers import MODEL, data
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsr_data import DataError, demo, open_training, open_validation
-from vsr_data.camera import ZOOM, Pose, film, path
+from vsr_data import DataError, open_training, open_validation
 from vsr_data.degradation import degrade
+from vsr_data.footage import demo
+from vsr_data.footage.camera import ZOOM, Pose, film, path
 from vsr_data.request import Request
 
 

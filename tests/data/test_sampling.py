@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vsr_data import TrainingStream
 from vsr_data.degradation import degrade
-from vsr_data.sampling import choose_window, sample_generator, spread
+from vsr_data.samples.sampling import choose_window, sample_generator, spread
 
 FOOTAGE = {scale: noise_footage(scale) for scale in (2, 3)}
 

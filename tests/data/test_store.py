@@ -14,7 +14,7 @@ import pytest
 from data.makers import MODEL, data, noise_video, picture
 
 from vsr_data import DataError, open_training, open_validation
-from vsr_data.store import GIB, Budget, CacheFullError, FrameStore, entry_key
+from vsr_data.cache import GIB, Budget, CacheFullError, FrameStore, entry_key
 
 FRAME = 48 * 60 * 3 * (1 + 1 / 9)  # bytes of a frame and its low-resolution version
 
@@ -39,13 +39,13 @@ def folders(tmp_path: Path) -> list[str]:
 def decodings(monkeypatch):
     """Counts how often a video is decoded."""
     counted = []
-    from vsr_data import video_source
+    from vsr_data.footage import video_cache
 
-    decode_into = video_source.decode_into
+    frames = video_cache.frames
     monkeypatch.setattr(
-        video_source,
-        "decode_into",
-        lambda *a, **k: (counted.append(a[1].name), decode_into(*a, **k)),
+        video_cache,
+        "frames",
+        lambda path, *rest: (counted.append(path.name), frames(path, *rest))[1],
     )
     return counted
 
@@ -102,7 +102,7 @@ def test_a_damaged_entry_is_made_anew(tmp_path, decodings, name):
 
 
 def test_an_error_while_writing_leaves_nothing(tmp_path):
-    store = FrameStore(str(tmp_path / "cache"))
+    store = FrameStore(tmp_path / "cache")
     budget = Budget(GIB)
 
     def stops_half_way():
@@ -119,9 +119,10 @@ def test_an_error_while_writing_leaves_nothing(tmp_path):
 
 SCRIPT = """
 import sys, time
+from pathlib import Path
 import numpy as np
-from vsr_data.store import GIB, Budget, FrameStore
-with FrameStore(sys.argv[1]).write("key", Budget(GIB)) as writer:
+from vsr_data.cache import GIB, Budget, FrameStore
+with FrameStore(Path(sys.argv[1])).write("key", Budget(GIB)) as writer:
     for i in range(5):
         writer.append(i, np.zeros((6, 6, 3), np.uint8), np.zeros((2, 2, 3), np.uint8))
     print("half", flush=True)
@@ -136,8 +137,8 @@ def test_a_killed_run_leaves_no_entry_and_the_next_one_cleans_up(tmp_path, monke
     ) as process:
         assert process.stdout.readline() == "half\n"
         (partial,) = cache.iterdir()
-        monkeypatch.setattr("vsr_data.store.GRACE_S", -1.0)
-        store = FrameStore(str(cache))
+        monkeypatch.setattr("vsr_data.cache.store.GRACE_S", -1.0)
+        store = FrameStore(cache)
         with store.write("other", Budget(GIB)):
             assert partial.exists()  # its writer lives
         process.send_signal(signal.SIGKILL)
@@ -161,7 +162,7 @@ def test_runs_side_by_side_do_not_corrupt_each_other(tmp_path):
 
 
 def test_runs_too_short_for_any_window_take_no_space(tmp_path):
-    store = FrameStore(str(tmp_path / "cache"))
+    store = FrameStore(tmp_path / "cache")
     budget = Budget(GIB)
     with store.write("key", budget) as writer:
         for number, side in enumerate((6, 6, 12, 6, 6, 6)):
@@ -186,7 +187,7 @@ def test_the_limit_is_checked_by_the_header_before_decoding(tmp_path, decodings)
 
 def test_the_limit_stops_a_decoding_whose_header_said_nothing(tmp_path, monkeypatch):
     path = noise_video(tmp_path / "a.mkv", 20)
-    monkeypatch.setattr("vsr_data.video_source._wanted_bytes", lambda *_: 0)
+    monkeypatch.setattr("vsr_data.footage.video_cache._wanted_bytes", lambda *_: 0)
     with pytest.raises(DataError, match=r"full at frame 11 of .*raise data\.cache_gib"):
         open_training(data(tmp_path, path, cache_gib=10.5 * FRAME / GIB), MODEL)
     assert folders(tmp_path) == []
@@ -204,15 +205,15 @@ def test_training_and_validation_share_the_limit(tmp_path):
 
 def test_a_header_that_lies_does_not_refuse_a_run(tmp_path, monkeypatch):
     path = noise_video(tmp_path / "a.mkv", 8)
-    from vsr_data import video_source
+    from vsr_data.footage import video_cache
 
-    read_header = video_source.read_header
+    read_header = video_cache.read_header
 
     def lies(path):
         header = read_header(path)
         return type(header)(header.height, header.width, 10**9)
 
-    monkeypatch.setattr(video_source, "read_header", lies)
+    monkeypatch.setattr(video_cache, "read_header", lies)
     section = data(tmp_path, path, cache_gib=9 * FRAME / GIB)
     assert open_training(section, MODEL).windows == 4
 
@@ -256,7 +257,7 @@ def test_the_budget_refuses_what_does_not_fit():
 
 
 def test_an_index_of_another_format_is_ignored(tmp_path):
-    store = FrameStore(str(tmp_path / "cache"))
+    store = FrameStore(tmp_path / "cache")
     with store.write("key", Budget(GIB)):
         pass
     index = tmp_path / "cache" / "key" / "index.json"

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_data import DataError, Footage, TrainingStream, resolve_workers, validation_windows
-from vsr_data.workers import cores
+from vsr_data.samples.workers import cores
 
 FOOTAGE = noise_footage()
 EFFECTIVE = 12
@@ -26,8 +26,8 @@ def stream(footage: Footage = FOOTAGE, **changes) -> TrainingStream:
     return TrainingStream(footage, n_frames=5, scale=3, **values)
 
 
-def samples(batches) -> list[tuple[torch.Tensor, torch.Tensor]]:
-    return [pair for lq, gt in batches for pair in zip(lq, gt, strict=True)]
+def samples(steps) -> list[tuple[torch.Tensor, torch.Tensor]]:
+    return [pair for step in steps for lq, gt in step for pair in zip(lq, gt, strict=True)]
 
 
 def same(one, other) -> bool:
@@ -64,43 +64,68 @@ def test_the_split_of_a_step_does_not_change_its_samples(split):
             accumulation_steps=accumulation_steps,
             rank=rank,
             world_size=world_size,
-        ).batches(5, 6)
+        ).steps(5, 6)
         for rank in range(world_size)
     ]
-    micro_batches = [batch for together in zip(*ranks, strict=True) for batch in together]
-    assert same(samples(micro_batches), [stream().sample(5, i) for i in range(EFFECTIVE)])
+    (shares,) = zip(*ranks, strict=True)  # of one step, one a rank
+    assert all(len(share) == accumulation_steps for share in shares)
+    micro_batches = [batch for together in zip(*shares, strict=True) for batch in together]
+    assert same(samples([micro_batches]), [stream().sample(5, i) for i in range(EFFECTIVE)])
 
 
 @pytest.mark.parametrize("workers", [0, 1, 2])
 def test_workers_and_resuming_change_nothing(workers):
     if workers > cores():
         pytest.skip("fewer cores than workers")
-    whole = samples(stream().batches(0, 4))
-    resumed = samples(stream(workers=workers).batches(2, 4))
+    whole = samples(stream().steps(0, 4))
+    resumed = samples(stream(workers=workers).steps(2, 4))
     assert same(whole[2 * EFFECTIVE :], resumed)
     assert gone()
 
 
 def test_iterating_leaves_the_global_random_numbers_alone():
     before = torch.get_rng_state()
-    list(stream(workers=1).batches(0, 1))
-    list(stream().batches(0, 1))
+    list(stream(workers=1).steps(0, 1))
+    list(stream().steps(0, 1))
     assert torch.equal(before, torch.get_rng_state())
 
 
+CUTS = multiprocessing.Value("i", 0)
+
+
+class CountedClip(NoiseClip):
+    def window(self, i):
+        with CUTS:
+            CUTS.value += 1
+        return super().window(i)
+
+
+def test_the_next_step_is_cut_while_one_is_learnt_from():
+    CUTS.value = 0
+    footage = Footage((CountedClip("a", 5, 12, 12, scale=3, n_frames=5),))
+    steps = stream(footage, workers=1, batch_size=1, accumulation_steps=7).steps(0, 1000)
+    next(steps)
+    end = time.monotonic() + 20
+    while CUTS.value < 14 and time.monotonic() < end:
+        time.sleep(0.02)
+    assert CUTS.value >= 14
+    steps.close()
+    assert gone()
+
+
 def test_an_abandoned_iterator_leaves_no_process():
-    batches = stream(workers=1).batches(0, 1000)
-    next(batches)
+    steps = stream(workers=1).steps(0, 1000)
+    next(steps)
     assert multiprocessing.active_children()
-    del batches
+    del steps
     assert gone()
 
 
 def test_interrupts_are_delivered_again_once_workers_run():
-    batches = stream(workers=1).batches(0, 10)
-    next(batches)
+    steps = stream(workers=1).steps(0, 10)
+    next(steps)
     assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())
-    batches.close()
+    steps.close()
 
 
 SCRIPT = """
@@ -110,7 +135,7 @@ from vsr_data import TrainingStream
 stream = TrainingStream(noise_footage(), n_frames=5, scale=3, patch=8, seed=0, batch_size=1,
                         accumulation_steps=1, workers=1)
 try:
-    for i, _ in enumerate(stream.batches(0, 10**9)):
+    for i, _ in enumerate(stream.steps(0, 10**9)):
         if i == 5:
             print("running", flush=True)
 except KeyboardInterrupt:
@@ -119,7 +144,8 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_reaches_the_parent_alone():
-    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])}
+    places = [str(Path(__file__).parents[1]), os.environ.get("PYTHONPATH", "")]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
     with subprocess.Popen(
         [sys.executable, "-c", SCRIPT],
         stdout=subprocess.PIPE,
@@ -148,7 +174,7 @@ class DeadlyClip(NoiseClip):
 def test_a_file_that_breaks_later_is_one_clean_message(workers):
     footage = Footage((BrokenClip("a", 5, 12, 12, scale=3, n_frames=5),))
     with pytest.raises(DataError) as caught:
-        list(stream(footage, workers=workers).batches(0, 1))
+        list(stream(footage, workers=workers).steps(0, 1))
     assert str(caught.value) == "picture 'x.png' is no longer usable"
     assert gone()
 
@@ -156,7 +182,7 @@ def test_a_file_that_breaks_later_is_one_clean_message(workers):
 def test_a_worker_that_dies_is_a_message_with_a_remedy():
     footage = Footage((DeadlyClip("a", 5, 12, 12, scale=3, n_frames=5),))
     with pytest.raises(DataError, match=r"lower data\.workers"):
-        list(stream(footage, workers=1).batches(0, 1))
+        list(stream(footage, workers=1).steps(0, 1))
     assert gone()
 
 

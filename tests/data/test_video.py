@@ -15,8 +15,8 @@ from data.makers import (
 )
 
 from vsr_data import DataError, degrade, open_training, open_validation
+from vsr_data.footage.videos import video_files
 from vsr_data.video import FrameRange
-from vsr_data.video_source import video_files
 
 
 def reasons(footage) -> dict[str, str]:
@@ -216,14 +216,14 @@ def test_the_video_stream_need_not_be_the_first(tmp_path):
 
 def test_absurd_sizes_are_refused_by_their_header(tmp_path, monkeypatch):
     path = noise_video(tmp_path / "huge.mkv", 5)
-    monkeypatch.setattr("vsr_data.video.MAX_PIXELS", 48 * 60 - 1)
+    monkeypatch.setattr("vsr_data.video.container.MAX_PIXELS", 48 * 60 - 1)
     with pytest.raises(DataError, match="its header says 60×48; at most 0 megapixels"):
         open_training(data(tmp_path, path), MODEL)
 
 
 def test_no_file_is_read_without_end(tmp_path, monkeypatch):
     path = noise_video(tmp_path / "slow.mkv", 9)
-    monkeypatch.setattr("vsr_data.video.IDLE_S", -1.0)
+    monkeypatch.setattr("vsr_data.video.decoding.IDLE_S", -1.0)
     with pytest.raises(DataError, match="has 1 frame; a window needs 5; nothing was decoded for"):
         open_training(data(tmp_path, path), MODEL)
 

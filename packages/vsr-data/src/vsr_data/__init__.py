@@ -1,12 +1,14 @@
 """Video and pictures in, training clips out."""
 
-from vsr_data.clip import Clip, Footage, Rejected
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError
-from vsr_data.preflight import Finding, check_pairs, inspect_pairs, require_sound
+from vsr_data.footage.clip import Clip, Footage, Rejected
+from vsr_data.pairs.checks import check_pairs, require_sound
+from vsr_data.pairs.findings import Finding, inspect_pairs
+from vsr_data.samples.stream import TrainingStream
+from vsr_data.samples.validation import validation_windows
+from vsr_data.samples.workers import resolve_workers
 from vsr_data.sources import open_training, open_validation
-from vsr_data.stream import TrainingStream, validation_windows
-from vsr_data.workers import resolve_workers
 
 __all__ = [
     "Clip",

@@ -3,15 +3,14 @@
 Always from the whole frame, so that a crop shows no border that the rest of the frame would not.
 """
 
-from typing import Literal, assert_never
+from typing import assert_never
 
 import numpy as np
 import torch
 from torch.nn.functional import interpolate
 
-from vsr_data.clip import Pixels
-
-Degradation = Literal["bicubic", "area"]
+from vsr_data.pixels import Pixels
+from vsr_settings.schema import Degradation
 
 
 def degrade(gt_HWC: Pixels, scale: int, degradation: Degradation) -> Pixels:

@@ -1,11 +1,13 @@
 """What a source is asked for: the settings of either side of a run, side by side."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, Literal, Self
 
-from vsr_data.clip import Size
-from vsr_data.degradation import Degradation
+from vsr_data.errors import DataError
+from vsr_data.pixels import Size
 from vsr_settings import Data, Model
+from vsr_settings.schema import Degradation
 
 Role = Literal["train", "val"]
 SMALLEST_PATCH: Final = 8  # low-resolution pixels; what `data.patch` is at least
@@ -53,6 +55,24 @@ class Request:
         """The source as messages name it."""
         return f"data.{self.role} = {self.source!r}"
 
+    @property
+    def place(self) -> Path:
+        """Where the source is.
+
+        Raises:
+            DataError: it names the home of somebody unknown.
+        """
+        return _expanded(self.source, f"data.{self.role}")
+
+    @property
+    def cache_folder(self) -> Path:
+        """Where decoded frames are kept.
+
+        Raises:
+            DataError: it names the home of somebody unknown.
+        """
+        return _expanded(self.cache_dir, "data.cache_dir")
+
     def misfit(self, lq_size: Size) -> str | None:
         """Why frames of a (height, width) cannot be cut into patches; None if they can."""
         if self.patch is None or min(lq_size) >= self.patch:
@@ -64,3 +84,13 @@ class Request:
             f"low-resolution frames are {width}×{height}; data.patch = {self.patch} needs "
             f"{self.patch}×{self.patch}{remedy}"
         )
+
+
+def _expanded(text: str, setting: str) -> Path:
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:  # no such user, or no HOME
+        raise DataError(
+            f"{setting} = {text!r} begins with a home folder that is not known here; "
+            "write the whole path"
+        ) from error

@@ -7,12 +7,12 @@ in it, and anything else is a video or a folder of videos.
 from pathlib import Path
 from typing import Final
 
-from vsr_data.clip import Footage, Rejected
-from vsr_data.demo import open_demo
 from vsr_data.errors import DataError
-from vsr_data.pictures import is_pictures_folder, open_pictures
+from vsr_data.footage.clip import Footage, Rejected
+from vsr_data.footage.demo import open_demo
+from vsr_data.footage.picture_pairs import is_pictures_folder, open_pictures
+from vsr_data.footage.videos import SUFFIXES, open_videos, video_files
 from vsr_data.request import Request, Role
-from vsr_data.video_source import SUFFIXES, open_videos, video_files
 from vsr_settings import Data, Model
 
 DEMO: Final = "demo"
@@ -55,7 +55,7 @@ def _open(data: Data, model: Model, role: Role) -> Footage:
 
 
 def _existing(request: Request) -> Path:
-    place = Path(request.source).expanduser()
+    place = request.place
     try:
         exists = place.exists()
     except (OSError, ValueError):  # too long a name, or a null byte in it
@@ -71,8 +71,8 @@ def _existing(request: Request) -> Path:
 def _other_request(data: Data, model: Model, role: Role) -> tuple[list[Path], Request]:
     """The videos of the run's other source, whose frames count against the same limit."""
     other = Request.of(data, model, "val" if role == "train" else "train")
-    place = Path(other.source).expanduser()
     try:
+        place = other.place
         usable = other.source != DEMO and place.exists() and not is_pictures_folder(place)
         return (video_files(place) if usable else []), other
     except (DataError, OSError, ValueError):

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from vsr_settings.presets import MemoryFormat, PresetName
 
 Recompute = Literal["auto", "none", "blocks", "segments"]
+Degradation = Literal["bicubic", "area"]
 
 
 @dataclass(frozen=True)
@@ -172,7 +173,7 @@ class Data(Section):
     patch: Annotated[int, Field(ge=8, le=4096)] = 180
     """Side of a low-resolution training crop, in pixels."""
 
-    degradation: Literal["bicubic", "area"] = "bicubic"
+    degradation: Degradation = "bicubic"
     """How low-resolution frames are made: antialiased bicubic, or means of scale×scale pixels."""
 
     workers: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = "auto"

@@ -6,9 +6,10 @@ is a clip of one window. Pairs are checked when the folder is opened and decoded
 
 from pathlib import Path
 
-from vsr_data.clip import Clip, Footage, Pixels, Rejected, Size
 from vsr_data.errors import DataError, UnusableFileError
-from vsr_data.png import check_png, read_rgb
+from vsr_data.footage.clip import Clip, Footage, Rejected
+from vsr_data.footage.png import check_png, read_rgb
+from vsr_data.pixels import Pixels, Size
 from vsr_data.request import Request
 
 

@@ -1,46 +1,28 @@
-"""Micro-batches for training, cut in this process or in workers.
+"""Whole optimiser steps of samples, cut in this process or in workers.
 
 Invariant: what an optimiser step sees is a function of (seed, step) alone; the split into ranks,
-passes and samples, the workers and the place where a run was resumed only decide who cuts what.
+micro-batches and samples, the workers and the place where a run was resumed only decide who cuts
+what.
 
 Workers send arrays through their pipe, not tensors through shared memory: a small /dev/shm cannot
 fill up, and a run interrupted while it receives a batch leaves no worker to complain about it.
 """
 
 from collections.abc import Iterator
-from itertools import islice
 from typing import Final
 
-import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 
-from vsr_data.clip import Clip, Footage, Pixels
 from vsr_data.errors import DataError
-from vsr_data.sampling import choose_cut, choose_window, cut_sample, sample_generator, spread
-from vsr_data.workers import end_workers, interrupts_held, start_worker
+from vsr_data.footage.clip import Footage
+from vsr_data.samples.cutting import Arrays, Cutter, Key, stack
+from vsr_data.samples.workers import end_workers, interrupts_held, start_worker
 
-PREFETCH: Final = 2  # micro-batches a worker keeps ready
+PREFETCH: Final = 2  # micro-batches that each worker keeps ready at least
 
-Key = tuple[int, int]  # step, index
 Sample = tuple[Tensor, Tensor]
-Arrays = tuple[Pixels, Pixels]
-
-
-def validation_windows(
-    footage: Footage, per_clip: int
-) -> Iterator[tuple[Clip, int, Tensor, Tensor]]:
-    """Windows of every clip, evenly spaced over it, as whole frames.
-
-    Yields:
-        The clip, the window's number, `lq_TCHW` and `gt_CHW`, uint8.
-    """
-    for clip in footage.clips:
-        for i in spread(clip.windows, per_clip):
-            lq_THWC, gt_HWC = clip.window(i)
-            lq_TCHW = torch.tensor(lq_THWC).permute(0, 3, 1, 2).contiguous()
-            yield clip, i, lq_TCHW, torch.tensor(gt_HWC).permute(2, 0, 1).contiguous()
 
 
 class TrainingStream:
@@ -83,7 +65,7 @@ class TrainingStream:
             raise ValueError("sizes and counts of a stream must be at least 1")
         if not 0 <= rank < world_size or workers < 0 or not 0 <= seed < 1 << 63:
             raise ValueError(f"rank {rank} of {world_size}, workers {workers} or seed {seed}")
-        self._cutter = _Cutter(footage, n_frames, scale, patch, seed)
+        self._cutter = Cutter(footage, n_frames, scale, patch, seed)
         self.effective_batch = batch_size * accumulation_steps * world_size
         self._batch_size = batch_size
         self._accumulation_steps = accumulation_steps
@@ -133,39 +115,40 @@ class TrainingStream:
         return self._cutter.origin((step, index))
 
     def steps(self, start_step: int, stop_step: int) -> Iterator[list[Sample]]:
-        batches = self.batches(start_step, stop_step)
-        while step := list(islice(batches, self._accumulation_steps)):
-            yield step
+        """This rank's share of steps from `start_step` up to, not including, `stop_step`.
 
-    def batches(self, start_step: int, stop_step: int) -> Iterator[Sample]:
-        """This rank's micro-batches of steps from `start_step` up to, not including, `stop_step`.
+        Workers cut ahead: at least the next step is being made while one is learnt from.
 
         Yields:
-            `lq_BTCHW` and `gt_BCHW`, uint8; `accumulation_steps` of them for each step.
+            The micro-batches of one step, `accumulation_steps` of `lq_BTCHW` and `gt_BCHW`, uint8.
 
         Raises:
             DataError: a file has been deleted or damaged, or a worker process died.
         """
+        iterator = self._start(start_step, stop_step)
+        try:
+            for _ in range(start_step, stop_step):
+                yield [self._next(iterator) for _ in range(self._accumulation_steps)]
+        finally:
+            end_workers(iterator)
+
+    def _start(self, start_step: int, stop_step: int) -> Iterator[Arrays | DataError]:
+        ahead = max(PREFETCH, -(-self._accumulation_steps // max(1, self._workers)))
         loader: DataLoader[Arrays | DataError] = DataLoader(
             self._cutter,
             batch_sampler=self._keys(start_step, stop_step),
             num_workers=self._workers,
-            collate_fn=_stack,
+            collate_fn=stack,
             worker_init_fn=start_worker,
-            prefetch_factor=PREFETCH if self._workers else None,
+            prefetch_factor=ahead if self._workers else None,
             generator=torch.Generator(),  # else iterating would draw from the global one
         )
         with interrupts_held():  # workers inherit this, so that Ctrl-C reaches the parent alone
-            iterator = iter(loader)
-        try:
-            while (batch := self._next(iterator)) is not None:
-                yield batch
-        finally:
-            end_workers(iterator)
+            return iter(loader)
 
-    def _next(self, iterator: Iterator[Arrays | DataError]) -> Sample | None:
+    def _next(self, iterator: Iterator[Arrays | DataError]) -> Sample:
         try:
-            batch = next(iterator, None)
+            batch = next(iterator)
         except RuntimeError as error:
             if "DataLoader worker" not in str(error):
                 raise
@@ -175,8 +158,6 @@ class TrainingStream:
             ) from error
         if isinstance(batch, DataError):
             raise batch
-        if batch is None:
-            return None
         lq_BTCHW, gt_BCHW = (torch.from_numpy(pixels) for pixels in batch)
         if self._pin_memory:
             return lq_BTCHW.pin_memory(), gt_BCHW.pin_memory()
@@ -191,62 +172,3 @@ class TrainingStream:
     def _check(self, step: int, index: int) -> None:
         if step < 0 or not 0 <= index < self.effective_batch:
             raise ValueError(f"no sample {index} of {self.effective_batch} in step {step}")
-
-
-class _Cutter(Dataset["Arrays | DataError"]):
-    """Cuts the sample of a (step, index); what workers carry."""
-
-    def __init__(self, footage: Footage, n_frames: int, scale: int, patch: int, seed: int) -> None:
-        if not footage.clips:
-            raise DataError("there are no clips to train on")
-        for clip in footage.clips:
-            if min(clip.lq_size) < patch:
-                height, width = clip.lq_size
-                raise DataError(
-                    f"low-resolution frames of clip {clip.name!r} are {width}×{height}; "
-                    f"a patch needs {patch}×{patch}; lower data.patch"
-                )
-            if clip.gt_size != (clip.lq_size[0] * scale, clip.lq_size[1] * scale):
-                raise ValueError(f"clip {clip.name!r} was not opened at scale {scale}")
-        self._clips = footage.clips
-        self._ends = footage.window_ends()
-        self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
-        self.aside: frozenset[int] = frozenset()
-
-    def set_aside(self, key: Key) -> None:
-        choice = choose_window(sample_generator(self._seed, *key), self._ends, self.aside)
-        if len(self.aside) + 1 < self._ends[-1]:
-            self.aside |= {choice.number}
-
-    def __getitem__(self, key: Key) -> Arrays | DataError:
-        try:
-            return self.cut(key)
-        except DataError as error:  # raised, it would come back wrapped in a worker's traceback
-            return error
-
-    def cut(self, key: Key) -> Arrays:
-        rng = sample_generator(self._seed, *key)
-        choice = choose_window(rng, self._ends, self.aside)
-        clip = self._clips[choice.clip]
-        cut = choose_cut(rng, clip.lq_size, self._patch)
-        lq_THWC, gt_HWC = clip.window(choice.window)
-        if len(lq_THWC) != self._n_frames:
-            raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
-        return cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
-
-    def origin(self, key: Key) -> str:
-        rng = sample_generator(self._seed, *key)
-        choice = choose_window(rng, self._ends, self.aside)
-        clip = self._clips[choice.clip]
-        cut = choose_cut(rng, clip.lq_size, self._patch)
-        return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"
-
-
-def _stack(samples: list[Arrays | DataError]) -> Arrays | DataError:
-    lq_TCHW, gt_CHW = [], []
-    for sample in samples:
-        if isinstance(sample, DataError):
-            return sample
-        lq_TCHW.append(sample[0])
-        gt_CHW.append(sample[1])
-    return np.stack(lq_TCHW), np.stack(gt_CHW)

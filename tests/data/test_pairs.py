@@ -1,6 +1,5 @@
-"""The pre-flight names what is wrong with pairs, and is silent about pairs that are right."""
+"""The check names what is wrong with pairs, and is silent about pairs that are right."""
 
-import time
 from functools import cache
 
 import numpy as np
@@ -13,9 +12,9 @@ from vsr_data import (
     DataError,
     Footage,
     TrainingStream,
+    check_pairs,
     degrade,
     inspect_pairs,
-    preflight,
     require_sound,
 )
 
@@ -111,11 +110,8 @@ def test_noise_is_a_warning_and_stillness_a_note():
 
 
 @pytest.mark.parametrize("scale", [2, 3, 4])
-def test_a_stream_of_right_pairs_passes_within_a_second(scale):
-    stream = stream_of(scale)
-    start = time.perf_counter()
-    assert check_pairs(stream, scale) == ()
-    assert time.perf_counter() - start < 1
+def test_a_stream_of_right_pairs_has_no_finding(scale):
+    assert check_pairs(stream_of(scale), scale) == ()
 
 
 def test_a_fault_in_the_stream_is_refused_naming_source_clip_and_way_on():

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vsr_data.clip import Pixels, Size
+from vsr_data.pixels import Pixels, Size
 
 SUPPORT: Final = 2.0  # the cubic kernel's radius, in frame pixels
 SLOWEST, FASTEST = 0.4, 3.0  # frame pixels per frame

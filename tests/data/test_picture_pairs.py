@@ -10,7 +10,7 @@ from PIL import Image
 
 from vsr_data import DataError, TrainingStream, open_training, open_validation
 from vsr_data.degradation import degrade
-from vsr_data.png import MAX_PIXELS, read_rgb
+from vsr_data.footage.png import MAX_PIXELS, read_rgb
 
 
 def test_pairs_are_read_oldest_frame_first(tmp_path):

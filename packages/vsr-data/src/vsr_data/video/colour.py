@@ -12,7 +12,7 @@ import torch
 from av import VideoFrame
 from numpy.typing import NDArray
 
-from vsr_data.clip import Pixels
+from vsr_data.pixels import Pixels
 
 FULL_RANGE: Final = 2  # AVCOL_RANGE_JPEG
 HD_HEIGHT: Final = 720

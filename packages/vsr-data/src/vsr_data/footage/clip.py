@@ -8,11 +8,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import accumulate
 
-import numpy as np
-from numpy.typing import NDArray
-
-Pixels = NDArray[np.uint8]
-Size = tuple[int, int]
+from vsr_data.pixels import Pixels, Size
 
 
 class Clip(ABC):

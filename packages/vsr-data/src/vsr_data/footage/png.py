@@ -11,8 +11,8 @@ from typing import Final
 import numpy as np
 from PIL import Image
 
-from vsr_data.clip import Pixels, Size
 from vsr_data.errors import UnusableFileError
+from vsr_data.pixels import Pixels, Size
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS: Final = 1 << 26  # 67 megapixels: a stack of 5 frames of 4K, and no decompression bomb

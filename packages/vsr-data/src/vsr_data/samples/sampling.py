@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from vsr_data.clip import Pixels, Size
+from vsr_data.pixels import Pixels, Size
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,6 @@
-"""What is wrong with training pairs, seen before the first step.
+"""What pairs show when they are compared with what they claim to be.
 
-A network taught with wrong targets looks healthy in its own figures: its loss falls, and it learns
-the fault. So pairs are compared with what they claim to be: the centre frame is the ground truth,
-reduced. Samples are taken from the training stream, so that cropping and turning are checked too.
+They claim that the ground truth is the centre frame, sharp: reduced, it is that frame again.
 
 Shape suffixes: N samples, T frames, C colour channels, H and W pixels.
 """
@@ -15,14 +13,10 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vsr_data.alignment import best_shifts, others_fit_better
-from vsr_data.errors import DataError
-from vsr_data.stream import TrainingStream
+from vsr_data.pairs.alignment import best_shifts, others_fit_better
 
-SAMPLES: Final = 16
 SIDE: Final = 32  # low-resolution pixels of a sample that are looked at
 GREY_LEVEL: Final = 1 / 255
-MOST_NAMED: Final = 3  # samples that one finding names
 
 LARGEST, SMALLEST = 2.0, -0.6  # values no picture in [0, 1] has, whatever a filter overshoots
 SLOPES: Final = (0.7, 1.4)  # of lq against reduced gt, where the two are the same picture
@@ -69,41 +63,6 @@ class _Pairs:
     def reduced(self) -> Tensor:
         size = self.lq_NTCHW.shape[-2:]
         return interpolate(self.gt_NCHW, size=size, mode="bicubic", antialias=True)
-
-
-def check_pairs(stream: TrainingStream, scale: int) -> tuple[Finding, ...]:
-    """Look at the stream's first samples; a fatal finding comes first, naming its samples.
-
-    Args:
-        stream: what training will see.
-        scale: enlargement of each side.
-
-    Raises:
-        DataError: a file has been deleted or damaged.
-    """
-    keys = [divmod(number, stream.effective_batch) for number in range(SAMPLES)]
-    lq, gt = zip(*(stream.sample(*key) for key in keys), strict=True)
-    findings = inspect_pairs(torch.stack(lq) / 255, torch.stack(gt) / 255, scale)
-    return tuple(_located(finding, stream, keys) for finding in findings)
-
-
-def require_sound(findings: tuple[Finding, ...], source: str) -> None:
-    """Refuse pairs with a fatal finding.
-
-    Args:
-        findings: what `check_pairs` returned.
-        source: the training source, as the user wrote it.
-
-    Raises:
-        DataError: naming the source, the fault, its evidence and the way on.
-    """
-    fatal = [finding for finding in findings if finding.severity == "fatal"]
-    if fatal:
-        text = "; ".join(f"{finding.name}: {finding.text}" for finding in fatal)
-        raise DataError(
-            f"data.train = {source!r} cannot teach what it should, {text}; "
-            "to train on it all the same, set train.on_stagnation = 'warn'"
-        )
 
 
 def inspect_pairs(lq_NTCHW: Tensor, gt_NCHW: Tensor, scale: int) -> tuple[Finding, ...]:
@@ -264,14 +223,3 @@ def _remarks(pairs: _Pairs) -> Iterator[Finding]:
 
 def _numbers(which_N: Tensor) -> tuple[int, ...]:
     return tuple(int(number) for number in which_N.nonzero().flatten())
-
-
-def _located(finding: Finding, stream: TrainingStream, keys: list[tuple[int, int]]) -> Finding:
-    """Name the files and frames of a finding's first samples."""
-    named = finding.samples[:MOST_NAMED] or (0,)
-    if finding.severity == "note":
-        return finding
-    places = ", ".join(stream.origin(*keys[number]) for number in named)
-    return Finding(
-        finding.name, finding.severity, f"{finding.text} (such as {places})", finding.samples
-    )

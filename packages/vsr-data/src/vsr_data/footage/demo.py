@@ -14,13 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsr_data.camera import ZOOM, film, path
-from vsr_data.clip import Clip, Footage, Rejected, Size
+from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError
-from vsr_data.frames import StoredClip
+from vsr_data.footage.camera import ZOOM, film, path
+from vsr_data.footage.clip import Clip, Footage, Rejected
+from vsr_data.footage.stored_clip import StoredClip
+from vsr_data.pixels import Size
 from vsr_data.request import Request
-from vsr_data.store import GIB, Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
 
 logger = logging.getLogger(__name__)
 
@@ -114,7 +115,7 @@ def _validation(request: Request) -> list[Shot]:
 
 
 def _filmed(shots: list[Shot], request: Request) -> Entry:
-    store = FrameStore(request.cache_dir)
+    store = FrameStore(request.cache_folder)
     key = entry_key(
         kind="demo",
         version=VERSION,

@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from vsr_data.clip import Clip, Pixels, Size
+from vsr_data.cache import Entry, Segment
 from vsr_data.errors import DataError
-from vsr_data.store import Entry, Segment
+from vsr_data.footage.clip import Clip
+from vsr_data.pixels import Pixels, Size
 
 
 class StoredClip(Clip):

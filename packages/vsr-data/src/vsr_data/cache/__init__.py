@@ -1,0 +1,20 @@
+"""The frame cache: decoded frames and their low-resolution versions, uncompressed, on disk.
+
+Knows nothing of where frames come from.
+"""
+
+from vsr_data.cache.entry import Census, Entry, Segment
+from vsr_data.cache.store import GIB, FrameStore, entry_key
+from vsr_data.cache.writing import Budget, CacheFullError, EntryWriter
+
+__all__ = [
+    "GIB",
+    "Budget",
+    "CacheFullError",
+    "Census",
+    "Entry",
+    "EntryWriter",
+    "FrameStore",
+    "Segment",
+    "entry_key",
+]

@@ -1,0 +1,1 @@
+"""Samples: which crop of which window is where, and who cuts it."""

@@ -1,0 +1,91 @@
+"""Samples cut from clips: what a worker process carries."""
+
+import numpy as np
+from torch.utils.data import Dataset
+
+from vsr_data.errors import DataError
+from vsr_data.footage.clip import Footage
+from vsr_data.pixels import Pixels
+from vsr_data.samples.sampling import choose_cut, choose_window, cut_sample, sample_generator
+
+Key = tuple[int, int]  # step, index
+Arrays = tuple[Pixels, Pixels]
+
+
+class Cutter(Dataset["Arrays | DataError"]):
+    """Cuts the sample of a (step, index).
+
+    Args:
+        footage: the clips.
+        n_frames: frames of a window.
+        scale: enlargement of each side.
+        patch: side of a low-resolution crop, in pixels.
+        seed: decides windows, crops and augmentation.
+
+    Raises:
+        DataError: there is no clip, or one that is smaller than a patch.
+        ValueError: the clips were opened at another scale.
+    """
+
+    def __init__(self, footage: Footage, n_frames: int, scale: int, patch: int, seed: int) -> None:
+        if not footage.clips:
+            raise DataError("there are no clips to train on")
+        for clip in footage.clips:
+            if min(clip.lq_size) < patch:
+                height, width = clip.lq_size
+                raise DataError(
+                    f"low-resolution frames of clip {clip.name!r} are {width}×{height}; "
+                    f"a patch needs {patch}×{patch}; lower data.patch"
+                )
+            if clip.gt_size != (clip.lq_size[0] * scale, clip.lq_size[1] * scale):
+                raise ValueError(f"clip {clip.name!r} was not opened at scale {scale}")
+        self._clips = footage.clips
+        self._ends = footage.window_ends()
+        self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
+        self.aside: frozenset[int] = frozenset()
+
+    def set_aside(self, key: Key) -> None:
+        """Draw the window of a sample no more, unless it is the last one left."""
+        choice = choose_window(sample_generator(self._seed, *key), self._ends, self.aside)
+        if len(self.aside) + 1 < self._ends[-1]:
+            self.aside |= {choice.number}
+
+    def __getitem__(self, key: Key) -> Arrays | DataError:
+        try:
+            return self.cut(key)
+        except DataError as error:  # raised, it would come back wrapped in a worker's traceback
+            return error
+
+    def cut(self, key: Key) -> Arrays:
+        """The sample of a (step, index): `lq_TCHW` and `gt_CHW`.
+
+        Raises:
+            DataError: its file has been deleted or damaged.
+        """
+        rng = sample_generator(self._seed, *key)
+        choice = choose_window(rng, self._ends, self.aside)
+        clip = self._clips[choice.clip]
+        cut = choose_cut(rng, clip.lq_size, self._patch)
+        lq_THWC, gt_HWC = clip.window(choice.window)
+        if len(lq_THWC) != self._n_frames:
+            raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
+        return cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
+
+    def origin(self, key: Key) -> str:
+        """The file, frame and place of a sample."""
+        rng = sample_generator(self._seed, *key)
+        choice = choose_window(rng, self._ends, self.aside)
+        clip = self._clips[choice.clip]
+        cut = choose_cut(rng, clip.lq_size, self._patch)
+        return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"
+
+
+def stack(samples: list[Arrays | DataError]) -> Arrays | DataError:
+    """A micro-batch of samples, or the first error among them."""
+    lq_TCHW, gt_CHW = [], []
+    for sample in samples:
+        if isinstance(sample, DataError):
+            return sample
+        lq_TCHW.append(sample[0])
+        gt_CHW.append(sample[1])
+    return np.stack(lq_TCHW), np.stack(gt_CHW)

@@ -1,0 +1,177 @@
+"""A video file in, its undamaged frames out, in order, each knowing whether it follows the last.
+
+A run of frames ends at a frame of another size, at a decode error, at a frame that the decoder
+marks as damaged and where time goes backwards; after damage the next one starts at a key frame,
+because damage lasts until then. No file can hang or flood this: frame sizes, packets and idle time
+are bounded.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from av import VideoFrame
+
+from vsr_data.pixels import Pixels, Size
+from vsr_data.video.colour import quarter_turns, rgb_from_frame
+from vsr_data.video.container import DECODE_ERRORS, opened, reason_of
+
+IDLE_S: Final = 60.0
+WITHOUT_TIMESTAMPS: Final = frozenset({"avi"})  # libav fills in decoding order, not frame times
+MOST_NOTES: Final = 4
+
+
+@dataclass(frozen=True)
+class FrameRange:
+    """Frames `first` up to, not including, `stop` of every video; None is its end."""
+
+    first: int = 0
+    stop: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> "FrameRange":
+        """Read `first:stop`, either side of which may be empty."""
+        first, _, stop = text.partition(":")
+        return cls(int(first or 0), int(stop) if stop else None)
+
+    def count(self, available: int) -> int:
+        """How many of so many frames lie in the range."""
+        stop = available if self.stop is None else min(self.stop, available)
+        return max(0, stop - self.first)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame of a video.
+
+    Attributes:
+        number: its place among the file's frames as decoded, from 0.
+        picture: as decoded, with its own matrix, range, depth and rotation.
+        follows: whether the frame yielded before is the one before it in time, of the same size.
+    """
+
+    number: int
+    picture: VideoFrame
+    follows: bool
+
+    @property
+    def seconds(self) -> float | None:
+        """When it is shown; None where the file has no frame times."""
+        return self.picture.time
+
+    @property
+    def quarter_turns(self) -> int:
+        """Counter-clockwise quarter turns that put it upright."""
+        return quarter_turns(self.picture.rotation)
+
+    @property
+    def size(self) -> Size:
+        """(height, width) once it is upright."""
+        return _upright_size(self.picture)
+
+    def rgb(self) -> Pixels:
+        """Convert to `rgb_HWC`, uint8, upright.
+
+        Raises:
+            ValueError, OSError, MemoryError: its pixel format cannot be converted.
+        """
+        return rgb_from_frame(self.picture)
+
+
+@dataclass
+class Tally:
+    """What was met while a file was decoded.
+
+    Attributes:
+        decoded: frames that the decoder gave, up to the end of the range.
+        damaged: frames or packets among them that could not be used.
+        notes: what stopped or spoilt the decoding, in words; a few.
+    """
+
+    decoded: int = 0
+    damaged: int = 0
+    notes: list[str] = field(default_factory=list)
+
+    def note(self, text: str) -> None:
+        """Keep a remark, once."""
+        if text not in self.notes and len(self.notes) < MOST_NOTES:
+            self.notes.append(text)
+
+
+def frames(
+    path: Path, wanted: FrameRange = FrameRange(), tally: Tally | None = None
+) -> Iterator[Frame]:
+    """Decode a video, once, from its start.
+
+    Args:
+        path: the file.
+        wanted: frames to yield, by number; those before are decoded all the same.
+        tally: where to count what is met; it is up to date at every frame.
+
+    Yields:
+        The undamaged frames in the range. Each holds decoded memory: keep what is made of it.
+
+    Raises:
+        UnusableFileError: it is no video, or its frames are absurdly large.
+    """
+    tally = Tally() if tally is None else tally
+    follows = needs_key_frame = False
+    latest: int | None = None
+    size: Size | None = None
+    for picture in _decoded(path, tally):
+        if picture is None or picture.is_corrupt:
+            tally.damaged += 1
+            follows, needs_key_frame = False, True
+        if picture is None:
+            continue
+        number = tally.decoded
+        if wanted.stop is not None and number >= wanted.stop:
+            return
+        tally.decoded += 1
+        if picture.pts is not None:
+            follows = follows and (latest is None or picture.pts >= latest)
+            latest = picture.pts
+        if picture.is_corrupt or (needs_key_frame and not picture.key_frame):
+            continue
+        needs_key_frame = False
+        if number >= wanted.first:
+            before, size = size, _upright_size(picture)
+            yield Frame(number, picture, follows=follows and size == before)
+            follows = True
+
+
+def _upright_size(picture: VideoFrame) -> Size:
+    if quarter_turns(picture.rotation) % 2:
+        return picture.width, picture.height
+    return picture.height, picture.width
+
+
+def _decoded(path: Path, tally: Tally) -> Iterator[VideoFrame | None]:
+    """Frames as they come; None stands for an error between them."""
+    with opened(path) as (container, stream):
+        has_times = container.format.name not in WITHOUT_TIMESTAMPS
+        n_packets = n_bytes = 0
+        moved = time.monotonic()
+        try:
+            size = path.stat().st_size
+            for packet in container.demux(stream):
+                n_packets, n_bytes = n_packets + 1, n_bytes + packet.size
+                if n_packets > size + 1 or n_bytes > 4 * size + (1 << 20):
+                    tally.note("it repeats itself without end")
+                    return
+                try:
+                    for frame in packet.decode():
+                        moved = time.monotonic()
+                        if not has_times:
+                            frame.pts = None
+                        yield frame
+                        moved = time.monotonic()
+                except DECODE_ERRORS:
+                    yield None
+                if time.monotonic() - moved > IDLE_S:
+                    tally.note(f"nothing was decoded for {IDLE_S:.0f} s")
+                    return
+        except DECODE_ERRORS as error:
+            tally.note(f"reading stopped: {reason_of(error)}")
