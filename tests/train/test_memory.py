@@ -66,7 +66,7 @@ def test_a_full_size_sample_costs_no_more_arithmetic_than_it_did(network, recomp
 
 @pytest.mark.parametrize("network", NETWORKS)
 def test_what_stays_between_steps_is_known_from_the_number_of_parameters(network):
-    """Weights, gradients, Adam's two detail_statistics and its step counts, the average."""
+    """Weights, gradients, Adam's two moments and its step counts, the average."""
     peak = full_size(network, "none", "fp32").peak
     parameters = {"64x24": 2_133_187, "128x36": 12_060_035}[network]
     assert peak["parameters"] == peak["gradients"] == peak["average"] == 4 * parameters
