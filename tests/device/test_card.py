@@ -91,5 +91,6 @@ def test_emulated_bf16_is_noted():
 
 
 def test_without_a_card_there_is_nothing_to_check():
-    settings = p4_settings("hardware.preset=cpu", "run.device=cpu")
+    options = ["hardware.preset=cpu", "run.device=cpu", "data.train=demo", "data.val=demo"]
+    settings = load(None, options, {})
     assert check_card(settings, choose_platform(settings)) == ()

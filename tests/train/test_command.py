@@ -99,7 +99,7 @@ def test_a_check_does_not_mind_a_run_in_the_folder(command):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-def test_a_signal_before_the_first_step_is_one_line(command, monkeypatch, number):
+def test_a_signal_before_the_first_step_is_one_line(command, monkeypatch, heeded, number):
     from vsr_train import command as program
 
     monkeypatch.setattr(program, "prepare", lambda *_, **__: os.kill(os.getpid(), number))

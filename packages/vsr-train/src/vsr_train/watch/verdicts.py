@@ -192,7 +192,9 @@ def _falling(validations: Sequence[ValidationGain]) -> Judgement | None:
 
 def _idle(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     """Find weights that nothing moves: seen long before a run could have learned."""
-    latest = [snapshot for snapshot in snapshots[-3:] if snapshot.step > SETTLED]
+    began = snapshots[0].step  # late, where a run that was stopped goes on with other settings
+    settled = SETTLED if began <= SETTLED else began + SETTLED
+    latest = [snapshot for snapshot in snapshots[-3:] if snapshot.step > settled]
     if len(latest) < 3:
         return None
     why = None

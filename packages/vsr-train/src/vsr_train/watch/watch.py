@@ -32,9 +32,8 @@ from vsr_train.watch.recorder import PendingSnapshot, Recorder
 from vsr_train.watch.snapshot import Snapshot
 from vsr_train.watch.verdicts import Judgement, ValidationGain, Verdict, judge, judge_end
 
-LEAST_SNAPSHOTS = 40
-"""Snapshots that a run is judged by, however short it is; of one of fewer steps, there are none
-more often than `train.watch_every` says."""
+LEAST_SNAPSHOTS, LEAST_APART = 40, 5
+"""Snapshots that a short run is judged by, and the fewest steps between two of them."""
 
 MOST_SNAPSHOTS = 128
 """Snapshots that are kept; of the older ones, every second is dropped when there are more."""
@@ -69,7 +68,7 @@ class Watch:
         self._snapshots: list[Snapshot] = []
         self._validations: list[ValidationGain] = []
         self._batch: MicroBatch | None = None
-        often = train.max_steps // LEAST_SNAPSHOTS or train.watch_every
+        often = max(LEAST_APART, train.max_steps // LEAST_SNAPSHOTS)
         self._every = min(train.watch_every, often)
         self._is_due = False
         self._reported: Verdict | None = None
@@ -104,6 +103,9 @@ class Watch:
         Samples at fault are set aside in `stream`, whose steps must then be drawn anew.
         """
         steps = self._incidents.fetch()
+        self._fetch()
+        # what a step showed that was undone is no sign of the run
+        self._snapshots = [each for each in self._snapshots if each.step not in steps]
         lines = [
             examine(step, stream, self._network, self._loss, self._platform)
             for step in steps[:MOST_EXAMINED]
