@@ -20,7 +20,8 @@ def serve():
     for line in sys.stdin:
         job = json.loads(line)
         answer = wait(job["wait"]) if "wait" in job else start(job)
-        print(answer, flush=True)
+        sys.stdout.write(f"{answer}\n")
+        sys.stdout.flush()
 
 
 def start(job):
@@ -28,19 +29,37 @@ def start(job):
     process = os.fork()
     if process:
         return process
-    os.setsid()
-    for number, path in ((0, os.devnull), (1, job["out"]), (2, job["err"])):
-        os.dup2(os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644), number)
     code = 70
     try:
+        os.setsid()
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        sys.stderr = stream(2, job["err"], job.get("encoding"))
+        sys.stdout = stream(1, job["out"], job.get("encoding"))
         code = main(job["arguments"])
-        sys.stdout.flush()
     except SystemExit as error:
         code = error.code
-    except BaseException:
+    except BaseException:  # noqa: BLE001 - what the interpreter would do
         sys.excepthook(*sys.exc_info())
     finally:
+        for each in (sys.stdout, sys.stderr):
+            if each is not None:
+                each.flush()
         os._exit(code)
+
+
+def stream(number, path, encoding):
+    """Open what a job names as a standard stream; None where it is closed."""
+    if path == "closed":
+        os.close(number)
+        return None
+    if path == "broken":
+        reading, writing = os.pipe()
+        os.close(reading)
+    else:
+        writing = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o644)
+    os.dup2(writing, number)
+    os.close(writing)
+    return os.fdopen(number, "w", encoding=encoding or "utf-8", closefd=False, buffering=1)
 
 
 def wait(process):

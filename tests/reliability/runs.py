@@ -67,11 +67,15 @@ class Nursery:
         self._process.stdin.flush()
         return self._process.stdout.readline()
 
-    def start(self, options, *arguments, log):
-        """Start a run; its output and errors go to files that begin with `log`."""
+    def start(self, options, *arguments, log, **terminal):
+        """Start a run; its output and errors go to files that begin with `log`.
+
+        `terminal` says otherwise: `out` and `err` are paths, `closed` for no stream at all or
+        `broken` for a pipe that nobody reads; `encoding` is that of both.
+        """
         sets = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         out, err = Path(f"{log}.out"), Path(f"{log}.err")
-        job = {"arguments": [*sets, *arguments], "out": str(out), "err": str(err)}
+        job = {"arguments": [*sets, *arguments], "out": str(out), "err": str(err), **terminal}
         return Run(self, int(self.ask(job)), out, err)
 
 

@@ -141,7 +141,7 @@ def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
     scene.watch = resumed
     scene.step()
     resumed.undone_steps(scene.stream)
-    assert resumed.over_budget
+    assert resumed.too_many_undone
 
 
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.*")

@@ -1,0 +1,93 @@
+"""Whatever becomes of its terminal, a run goes on, is saved and returns its own exit code."""
+
+import os
+import pty
+import signal
+import struct
+import termios
+import time
+from contextlib import contextmanager, suppress
+from fcntl import ioctl
+from threading import Thread
+
+import pytest
+from reliability.runs import differences, outcome
+
+STREAMS = {
+    "output closed": {"out": "closed"},
+    "errors closed": {"err": "closed"},
+    "both closed": {"out": "closed", "err": "closed"},
+    "output to a pipe that nobody reads": {"out": "broken"},
+    "errors to a pipe that nobody reads": {"err": "broken"},
+    "both to pipes that nobody reads": {"out": "broken", "err": "broken"},
+    "output to a full disk": {"out": "/dev/full"},
+    "errors to a full disk": {"err": "/dev/full"},
+    "ASCII": {"encoding": "ascii"},
+    "Latin-1": {"encoding": "latin-1"},
+    "UTF-16": {"encoding": "utf-16"},
+}
+FAST = ("both closed", "output to a pipe that nobody reads", "ASCII")
+SIZES = {"80 × 24": (24, 80), "20 columns": (24, 20), "1 × 1": (1, 1), "no size": (0, 0)}
+
+
+def cases(named, fast):
+    return [
+        pytest.param(value, id=name, marks=() if name in fast else pytest.mark.exhaustive)
+        for name, value in named.items()
+    ]
+
+
+@pytest.mark.parametrize("streams", cases(STREAMS, FAST))
+def test_streams_that_fail_change_nothing(nursery, options_of, undisturbed, tmp_path, streams):
+    run = nursery.start(options_of(), log=tmp_path / "log", **streams)
+    assert run.wait() == 0
+    assert not differences(outcome(tmp_path / "runs" / "tiny"), undisturbed())
+
+
+@contextmanager
+def terminal(rows, columns):
+    """A pseudo-terminal that is read until its other end is closed; yields its path and ends."""
+    ours, theirs = pty.openpty()
+    ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    shown = []
+
+    def read():
+        with suppress(OSError):
+            while part := os.read(ours, 65536):
+                shown.append(part)
+
+    reader = Thread(target=read)
+    reader.start()
+    try:
+        yield os.ttyname(theirs), shown
+    finally:
+        os.close(theirs)
+        reader.join()
+        os.close(ours)
+
+
+@pytest.mark.parametrize("size", cases(SIZES, ("20 columns",)))
+def test_a_terminal_of_any_size_shows_the_last_line(nursery, options_of, tmp_path, size):
+    with terminal(*size) as (path, shown):
+        run = nursery.start(options_of(), log=tmp_path / "log", out=path)
+        assert run.wait() == 0, run.err
+    words = b"".join(shown).decode().split()
+    assert "finished" in words
+    assert "Traceback" not in words
+
+
+@pytest.mark.parametrize(
+    "number", cases({"SIGHUP": signal.SIGHUP, "SIGTERM": signal.SIGTERM}, ("SIGHUP",))
+)
+def test_a_terminal_that_hangs_up_saves_the_run(nursery, options_of, undisturbed, tmp_path, number):
+    """The signal comes and output fails; going on ends as if it had never come."""
+    long = options_of(train__max_steps=100_000, train__save_every=100_000, train__val_every=100_000)
+    run = nursery.start(long, log=tmp_path / "log")
+    while "step 4/" not in run.out:
+        assert not run.err
+        time.sleep(0.02)
+    run.send(number)
+    assert run.wait() == 0, run.err
+    assert "go on with --resume auto" in run.out
+    saved = [path.name for path in (tmp_path / "runs" / "tiny" / "checkpoints").glob("step-*")]
+    assert len(saved) == 1
