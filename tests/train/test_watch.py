@@ -19,7 +19,14 @@ from vsr_train.watch.causes import causes
 from vsr_train.watch.diagnosis import diagnose
 from vsr_train.watch.probe import probe
 from vsr_train.watch.snapshot import WHOLE, Snapshot
-from vsr_train.watch.verdicts import ValidationGain, judge, patience
+from vsr_train.watch.verdicts import (
+    ABOVE_BICUBIC,
+    JUDGED,
+    ValidationGain,
+    judge,
+    judge_end,
+    patience,
+)
 from vsr_train.watch.watch import MOST_SNAPSHOTS, thinned
 
 TRAIN = Train(warmup_steps=50, max_steps=2000, max_lr=1e-3, min_lr=1e-5)
@@ -267,6 +274,37 @@ def test_every_cause_has_evidence_and_a_change_and_is_told_in_order(case, tmp_pa
         assert cause.evidence in text
         assert cause.remedy in text
     assert diagnosis.causes[0].name in diagnosis.headline
+
+
+# The end of a run
+
+
+def end_of(steps, gain_bicubic_db, **figures):
+    train = TRAIN.model_copy(update={"max_steps": steps})
+    every = max(1, steps // 10)
+    return judge_end(snapshots_to(steps, every=every, **figures), gain_bicubic_db, train)
+
+
+SOUND = {"ratio": 0.02, "correlation": 0.1}
+
+
+@pytest.mark.parametrize("steps", [JUDGED, 120, 200, 5000])
+@pytest.mark.parametrize("figures", [{"ratio": 5e-6, "correlation": 0.5}, {"correlation": 0.02}])
+def test_a_run_of_any_length_that_restored_nothing_ends_in_an_alarm(steps, figures):
+    assert end_of(steps, None, **figures).verdict == Verdict.STAGNATING
+    assert end_of(steps, +0.5, **figures).verdict == Verdict.STAGNATING
+
+
+def test_a_run_too_short_to_have_learned_is_not_judged():
+    assert end_of(JUDGED - 1, -0.9, ratio=0.0) is None
+
+
+def test_a_run_that_ends_below_bicubic_says_so_and_after_enough_steps_alarms():
+    short, long = end_of(200, -0.33, **SOUND), end_of(ABOVE_BICUBIC, -0.33, **SOUND)
+    assert "0.33 dB below bicubic" in short.evidence
+    assert "0.33 dB below bicubic" in long.evidence
+    assert (short.verdict, long.verdict) == (Verdict.LEARNING, Verdict.STAGNATING)
+    assert end_of(ABOVE_BICUBIC, +0.01, **SOUND).verdict == Verdict.LEARNING
 
 
 # The watch in a run

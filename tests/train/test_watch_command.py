@@ -180,3 +180,15 @@ def test_snapshots_are_resumed_exactly_under_amp(command, settings_of, amp_dtype
     one, other = (torch.load(latest_checkpoint(f.checkpoints))["watch"] for f in folders)
     assert one == other
     assert [snapshot["step"] for snapshot in one["snapshots"]] == [3, 6]
+
+
+def test_a_short_run_that_learns_nothing_is_exit_5_and_says_so(command, settings_of):
+    """Fewer steps than the default cadence of snapshots: the end is judged all the same."""
+    still = {"train__max_steps": 60, "train__max_lr": 1e-8, "train__min_lr": 0}
+    code, _, err = command(**still, train__log_every=60)
+    assert code == 5
+    assert "stagnating" in err or "without learning" in err
+    assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints).name == "step-000000060.pt"
+    code, out, _ = command("--overwrite", **still, train__on_stagnation="warn")
+    assert code == 0
+    assert "no detail restored" in out.splitlines()[-1]

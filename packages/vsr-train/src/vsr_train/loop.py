@@ -239,8 +239,9 @@ class _Loop:
         if judgement is None or not judgement.verdict.is_alarm or train.on_stagnation == "warn":
             return
         raise StagnatedError(
-            f"the run has ended and {judgement.evidence}; it is saved, weights and all: raise "
-            "train.max_steps or train.max_lr, or set train.on_stagnation = 'warn' to be told only"
+            f"the run has ended without learning, {judgement.evidence}; it is saved: raise "
+            "train.max_steps, look at train.max_lr and train.weight_decay, or set "
+            "train.on_stagnation = 'warn' to be told only"
         )
 
     def _check_weights(self) -> None:

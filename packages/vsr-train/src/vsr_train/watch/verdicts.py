@@ -19,8 +19,8 @@ POOL = 5
 PATIENCE = 150
 """Steps after warm-up before a run that does not learn is called stagnating."""
 
-JUDGED = 50
-"""Steps from which a run that has ended is judged; a shorter one has no time to learn."""
+JUDGED, ABOVE_BICUBIC = 50, 400
+"""Steps after which a run has restored some detail, and after which it is above bicubic."""
 
 SETTLED = 20
 """Steps after which a zero gradient is no longer the last layer's start at zero."""
@@ -137,11 +137,14 @@ def judge_end(
         return None
     now = detail_of(snapshots[-POOL:])
     if not (now.correlation >= RISING and now.restored >= RISING_RESTORED):
-        return Judgement(Verdict.STAGNATING, f"has restored no detail: {figures(now)}")
-    if gain_bicubic_db is not None and gain_bicubic_db < 0 and train.max_steps >= patience(train):
-        why = f"is {-gain_bicubic_db:.2f} dB below bicubic"
-        return Judgement(Verdict.STAGNATING, why)
-    return Judgement(Verdict.LEARNING, f"{now.restored:.1%} of the missing detail restored")
+        return Judgement(Verdict.STAGNATING, f"no detail restored: {figures(now)}")
+    restored = f"{now.restored:.1%} of the missing detail restored"
+    if gain_bicubic_db is None or gain_bicubic_db >= 0:
+        return Judgement(Verdict.LEARNING, restored)
+    below = f"{-gain_bicubic_db:.2f} dB below bicubic"
+    if train.max_steps >= ABOVE_BICUBIC:
+        return Judgement(Verdict.STAGNATING, f"{below} after {train.max_steps} steps, {restored}")
+    return Judgement(Verdict.LEARNING, f"{below} after few steps, {restored}")
 
 
 def figures(found: Detail) -> str:
