@@ -77,7 +77,7 @@ REASONS = {
     "cut": "it is cut off; its end is missing",
     "flipped": "it is damaged; a checksum does not match",
     "bomb": "it has 8193×8193 pixels; at most 67 megapixels can be used",
-    "folder": "it cannot be read: Is a directory",
+    "folder": "it is a folder",
 }
 
 
