@@ -12,7 +12,7 @@ from vsr_data.footage.clip import Footage, Rejected
 from vsr_data.footage.demo import check_demo, open_demo
 from vsr_data.footage.picture_pairs import holds_picture_pairs, open_picture_pairs
 from vsr_data.footage.png import read_size
-from vsr_data.footage.video_cache import check_room
+from vsr_data.footage.video_cache import Survey, check_room
 from vsr_data.footage.videos import SUFFIXES, check_videos, open_videos, video_files
 from vsr_data.paths import printable
 from vsr_data.request import Request, Role
@@ -50,24 +50,27 @@ def check_sources(data: Data, model: Model) -> None:
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
     """
-    surveys = []
-    for role in ROLES:
-        request = Request.of(data, model, role)
-        if request.source == DEMO:
-            check_demo(request)
-            continue
-        place = _existing(request)
-        if holds_picture_pairs(place):
-            footage = open_picture_pairs(place, request, measure=read_size)
-            if not footage.clips:
-                raise DataError(_nothing_usable(request, footage.rejected))
-            continue
-        found = check_videos(_videos(place, request), request)
-        if not found.entries and not found.headers:
-            raise DataError(_nothing_usable(request, found.rejections()))
-        surveys.append(found)
-    if surveys:
-        check_room(surveys)
+    surveys = [_checked(Request.of(data, model, role)) for role in ROLES]
+    videos = [found for found in surveys if found is not None]
+    if videos:
+        check_room(videos)
+
+
+def _checked(request: Request) -> Survey | None:
+    """Look at one source without decoding; returns what is known of its videos, if it has any."""
+    if request.source == DEMO:
+        check_demo(request)
+        return None
+    place = _existing(request)
+    if holds_picture_pairs(place):
+        footage = open_picture_pairs(place, request, measure=read_size)
+        if not footage.clips:
+            raise DataError(_nothing_usable(request, footage.rejected))
+        return None
+    found = check_videos(_videos(place, request), request)
+    if not found.entries and not found.headers:
+        raise DataError(_nothing_usable(request, found.rejections()))
+    return found
 
 
 def _open(data: Data, model: Model, role: Role) -> Footage:
@@ -125,15 +128,21 @@ def _no_videos(place: Path, request: Request) -> str:
     kinds = ", ".join(
         kind for kind in (".mp4", ".mkv", ".mov", ".webm", ".264") if kind in SUFFIXES
     )
-    hint = ""
-    if any((place / part).is_dir() for part in ("GT", "LR")):
-        hint = f"; for pictures give the folder above Patches, {printable(place.parent)!r}"
-    elif any(child.is_dir() for child in place.iterdir()):
-        hint = "; its subfolders are not searched"
     return (
         f"{request.setting}: there is no video in this folder; expected files such as {kinds}, or "
-        f"Patches/GT and Patches/LR with pictures{hint}"
+        f"Patches/GT and Patches/LR with pictures{_hint(place)}"
     )
+
+
+def _hint(place: Path) -> str:
+    try:
+        if any((place / part).is_dir() for part in ("GT", "LR")):
+            return f"; for pictures give the folder above Patches, {printable(place.parent)!r}"
+        if any(child.is_dir() for child in place.iterdir()):
+            return "; its subfolders are not searched"
+    except OSError:  # what is in it cannot be told
+        pass
+    return ""
 
 
 def _nothing_usable(request: Request, rejected: tuple[Rejected, ...]) -> str:

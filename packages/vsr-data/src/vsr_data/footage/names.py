@@ -23,10 +23,11 @@ def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
     """
     by_stem = {path: _numbered(printable(path.stem), files[path]) for path in sorted(files)}
     claims = Counter(name for names in by_stem.values() for name in names)
-    taken = {name for name, count in claims.items() if count == 1}
+    undisputed = {name for name, count in claims.items() if count == 1}
+    taken = set(undisputed)
     found: dict[Path, list[str]] = {}
     for path, names in by_stem.items():
-        if all(name in taken for name in names):
+        if undisputed.issuperset(names):
             found[path] = names
         else:
             found[path] = _free(printable(path.name), files[path], taken)
