@@ -16,9 +16,9 @@ SHARED = Path(__file__).parents[3] / "shared" / "data"
 MODEL = Model()
 
 
-def shared_files(folder: str) -> list:
+def shared_files(folder: str, pattern: str = "*") -> list:
     """Test parameters for the clips beside the checkout; one skipped parameter without them."""
-    found = sorted((SHARED / folder).glob("*")) if (SHARED / folder).is_dir() else []
+    found = sorted((SHARED / folder).glob(pattern)) if (SHARED / folder).is_dir() else []
     if not found:
         reason = "the folder shared/data with test clips is not beside the checkout"
         return [pytest.param(None, marks=pytest.mark.skip(reason=reason))]

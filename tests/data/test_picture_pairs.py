@@ -1,5 +1,7 @@
 """Ready-made pairs of pictures: read as they are, checked before they are used."""
 
+import os
+import struct
 import zlib
 from pathlib import Path
 
@@ -10,7 +12,8 @@ from PIL import Image
 
 from vsr_data import DataError, TrainingStream, open_training, open_validation
 from vsr_data.degradation import degrade
-from vsr_data.footage.png import MAX_PIXELS, read_rgb
+from vsr_data.footage import png
+from vsr_data.footage.png import MAX_PIXELS, check_png, read_rgb
 
 
 def test_pairs_are_read_oldest_frame_first(tmp_path):
@@ -77,7 +80,7 @@ REASONS = {
     "cut": "it is cut off; its end is missing",
     "flipped": "it is damaged; a checksum does not match",
     "bomb": "it has 8193×8193 pixels; at most 67 megapixels can be used",
-    "folder": "it cannot be read: Is a directory",
+    "folder": "it is a folder",
 }
 
 
@@ -155,6 +158,77 @@ def test_every_mode_becomes_eight_bit_rgb(tmp_path):
         assert rgb_HWC.dtype == np.uint8
         if expected is not None:
             assert np.array_equal(rgb_HWC, expected)
+
+
+CHANNELS = {0: 1, 2: 3, 4: 2, 6: 4}  # samples of a pixel, by PNG colour type
+
+
+def deep_png(path, deep_HWC, colour):
+    """Write 16-bit samples, which Pillow cannot."""
+
+    def chunk(kind, body):
+        return struct.pack(">I", len(body)) + kind + body + zlib.crc32(kind + body).to_bytes(4)
+
+    height, width = deep_HWC.shape[:2]
+    header = struct.pack(">IIBBBBB", width, height, 16, colour, 0, 0, 0)
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in deep_HWC)
+    parts = chunk(b"IHDR", header), chunk(b"IDAT", zlib.compress(rows)), chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(parts))
+
+
+@pytest.mark.parametrize("colour", CHANNELS)
+def test_sixteen_bits_are_rounded_to_eight(tmp_path, colour):
+    shape = (64, 67, CHANNELS[colour])
+    deep_HWC = np.random.default_rng(colour).integers(0, 65536, shape, dtype=np.uint16)
+    deep_HWC.flat[:4] = 0, 65535, 128, 129  # the ends, and both sides of a half
+    path = tmp_path / "x.png"
+    deep_png(path, deep_HWC, colour)
+    seen = deep_HWC[..., :3] if colour in {2, 6} else np.repeat(deep_HWC[..., :1], 3, axis=2)
+    assert np.array_equal(read_rgb(path), np.rint(seen / 257).astype(np.uint8))
+
+
+def test_what_is_no_picture_is_not_read(tmp_path):
+    write_pair(tmp_path, "good")
+    for name in ("pipe", "device", "gone", "huge", "endless"):
+        write_pair(tmp_path, name)
+        (tmp_path / f"Patches/GT/{name}.png").unlink()
+    os.mkfifo(tmp_path / "Patches/GT/pipe.png")
+    (tmp_path / "Patches/GT/device.png").symlink_to("/dev/zero")
+    (tmp_path / "Patches/GT/gone.png").symlink_to(tmp_path / "nowhere")
+    for name, start in (("huge", b""), ("endless", b"\x89PNG\r\n\x1a\n")):
+        (tmp_path / f"Patches/GT/{name}.png").write_bytes(start)
+        os.truncate(tmp_path / f"Patches/GT/{name}.png", 1 << 40)
+    footage = open_training(data(tmp_path, tmp_path), MODEL)
+    assert [clip.name for clip in footage.clips] == ["good"]
+    assert {Path(item.path).stem: item.reason.split(";")[0] for item in footage.rejected} == {
+        "device": "it is not a regular file",
+        "endless": "it has 1099512 MB",
+        "gone": "it cannot be read: No such file or directory",
+        "huge": "it has 1099512 MB",
+        "pipe": "it is not a regular file",
+    }
+
+
+def test_a_file_is_read_block_by_block(tmp_path, monkeypatch):
+    path = tmp_path / "x.png"
+    Image.fromarray(picture(40, 50)).save(path)
+    monkeypatch.setattr(png, "BLOCK", 100)
+    counts = []
+    exactly = png._exactly
+    monkeypatch.setattr(png, "_exactly", lambda file, n: (counts.append(n), exactly(file, n))[1])
+    assert check_png(path) == (40, 50)
+    assert max(counts) == 100
+
+
+def test_names_that_differ_in_case_only_are_two_clips(tmp_path):
+    write_pair(tmp_path, "a")
+    for part in ("GT", "LR"):
+        folder = tmp_path / "Patches" / part
+        (folder / "a.PNG").write_bytes((folder / "a.png").read_bytes())
+    if len(list((tmp_path / "Patches/GT").iterdir())) == 1:
+        pytest.skip("this file system knows no difference of case")
+    names = [clip.name for clip in open_training(data(tmp_path, tmp_path), MODEL).clips]
+    assert names == ["a.PNG", "a.png"]
 
 
 @pytest.mark.skipif(not SHARED.is_dir(), reason="shared/data is not beside the checkout")

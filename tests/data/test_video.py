@@ -214,6 +214,38 @@ def test_the_video_stream_need_not_be_the_first(tmp_path):
     assert open_training(data(tmp_path, path), MODEL).windows == 1
 
 
+def with_cover(path, frames, *, disposition):
+    """A film of noise as second stream, a picture as first."""
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("mjpeg", rate=1)
+        cover.height, cover.width, cover.pix_fmt = 96, 96, "yuvj420p"
+        film = container.add_stream("ffv1", rate=25)
+        film.height, film.width, film.pix_fmt = 48, 60, "bgr0"
+        cover.disposition, film.disposition = disposition, 0
+        for stream, count in ((cover, 1), (film, frames)):
+            for i in range(count):
+                rgb_HWC = picture(stream.height, stream.width, i)
+                frame = av.VideoFrame.from_ndarray(rgb_HWC, "rgb24")
+                frame.pts = i
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode())
+    return path
+
+
+@pytest.mark.parametrize("disposition", ["default", "attached_pic", "still_image"])
+def test_a_cover_never_hides_the_film(tmp_path, disposition):
+    flag = av.stream.Disposition[disposition]
+    path = with_cover(tmp_path / "film.mkv", 6, disposition=flag)
+    (clip,) = open_training(data(tmp_path, path), MODEL).clips
+    assert (clip.gt_size, clip.windows) == ((48, 60), 2)
+    assert np.array_equal(clip.window(0)[1], picture(48, 60, 2))
+
+
+@pytest.mark.parametrize("path", shared_files("cases", "cover*.mkv"))
+def test_a_real_film_whose_cover_is_the_default_track_opens(tmp_path, path):
+    assert open_training(data(tmp_path, path), MODEL).windows == 10
+
+
 def test_absurd_sizes_are_refused_by_their_header(tmp_path, monkeypatch):
     path = noise_video(tmp_path / "huge.mkv", 5)
     monkeypatch.setattr("vsr_data.video.container.MAX_PIXELS", 48 * 60 - 1)
@@ -228,10 +260,27 @@ def test_no_file_is_read_without_end(tmp_path, monkeypatch):
         open_training(data(tmp_path, path), MODEL)
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_what_is_no_file_is_not_waited_for(tmp_path):
+    good = noise_video(tmp_path / "good.mkv", 5)
     os.mkfifo(tmp_path / "pipe.mp4")
-    with pytest.raises(DataError, match="not a regular file"):
-        open_training(data(tmp_path, tmp_path), MODEL)
+    (tmp_path / "device.mp4").symlink_to("/dev/zero")
+    (tmp_path / "gone.mp4").symlink_to(tmp_path / "nowhere")
+    (tmp_path / "loop.mp4").symlink_to(tmp_path / "loop.mp4")
+    (tmp_path / "folder.mp4").mkdir()
+    footage = open_training(data(tmp_path, tmp_path), MODEL)
+    assert [clip.source for clip in footage.clips] == [str(good)]
+    assert reasons(footage) == {
+        "device.mp4": "it is not a regular file",
+        "gone.mp4": "it cannot be read: No such file or directory",
+        "loop.mp4": "it cannot be read: Too many levels of symbolic links",
+        "pipe.mp4": "it is not a regular file",
+    }
+    for name in ("pipe.mp4", "device.mp4", "folder.mp4"):
+        with pytest.raises(DataError, match="not a regular file|no video in this folder"):
+            open_training(data(tmp_path, tmp_path / name), MODEL)
+    for name in ("gone.mp4", "loop.mp4"):
+        with pytest.raises(DataError, match="no such file|symbolic links"):
+            open_training(data(tmp_path, tmp_path / name), MODEL)
 
 
 @pytest.mark.parametrize("path", shared_files("video"))

@@ -8,7 +8,7 @@ from vsr_data.pairs.findings import Finding, inspect_pairs
 from vsr_data.samples.stream import TrainingStream
 from vsr_data.samples.validation import validation_windows
 from vsr_data.samples.workers import resolve_workers
-from vsr_data.sources import open_training, open_validation
+from vsr_data.sources import check_sources, open_training, open_validation
 
 __all__ = [
     "Clip",
@@ -18,6 +18,7 @@ __all__ = [
     "Rejected",
     "TrainingStream",
     "check_pairs",
+    "check_sources",
     "degrade",
     "inspect_pairs",
     "open_training",

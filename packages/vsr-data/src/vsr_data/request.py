@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
-from vsr_data.errors import DataError
+from vsr_data.paths import expanded
 from vsr_data.pixels import Size
 from vsr_settings import Data, Model
 from vsr_settings.schema import Degradation
@@ -57,21 +57,13 @@ class Request:
 
     @property
     def place(self) -> Path:
-        """Where the source is.
-
-        Raises:
-            DataError: it names the home of somebody unknown.
-        """
-        return _expanded(self.source, f"data.{self.role}")
+        """Where the source is."""
+        return expanded(self.source)
 
     @property
     def cache_folder(self) -> Path:
-        """Where decoded frames are kept.
-
-        Raises:
-            DataError: it names the home of somebody unknown.
-        """
-        return _expanded(self.cache_dir, "data.cache_dir")
+        """Where decoded frames are kept."""
+        return expanded(self.cache_dir)
 
     def misfit(self, lq_size: Size) -> str | None:
         """Why frames of a (height, width) cannot be cut into patches; None if they can."""
@@ -84,13 +76,3 @@ class Request:
             f"low-resolution frames are {width}×{height}; data.patch = {self.patch} needs "
             f"{self.patch}×{self.patch}{remedy}"
         )
-
-
-def _expanded(text: str, setting: str) -> Path:
-    try:
-        return Path(text).expanduser()
-    except RuntimeError as error:  # no such user, or no HOME
-        raise DataError(
-            f"{setting} = {text!r} begins with a home folder that is not known here; "
-            "write the whole path"
-        ) from error

@@ -4,6 +4,7 @@ Knows nothing of where frames come from.
 """
 
 from vsr_data.cache.entry import Census, Entry, Segment
+from vsr_data.cache.reading import ChangedFramesError, StripReader
 from vsr_data.cache.store import GIB, FrameStore, entry_key
 from vsr_data.cache.writing import Budget, CacheFullError, EntryWriter
 
@@ -12,9 +13,11 @@ __all__ = [
     "Budget",
     "CacheFullError",
     "Census",
+    "ChangedFramesError",
     "Entry",
     "EntryWriter",
     "FrameStore",
     "Segment",
+    "StripReader",
     "entry_key",
 ]

@@ -1,27 +1,66 @@
-"""A complete folder of the frame cache: runs of frames in two files, and an index of them."""
+"""A complete folder of the frame cache: runs of frames in two files, and an index of them.
 
+Invariant: what an index says is what was written. It carries a digest of itself and one of every
+frame, and the time its files were last touched: files that were touched since are compared with
+their digests before they are used, and all others when a frame is first read (`reading`).
+"""
+
+import contextlib
+import hashlib
 import json
+import os
+import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Final, Self
 
 from vsr_data.pixels import Size
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 INDEX: Final = "index.json"
 FILES: Final = ("gt.rgb", "lq.rgb")
 
 
 @dataclass(frozen=True)
+class Strip:
+    """Frames of one size, one after the other in one file, as RGB of 8 bits.
+
+    Attributes:
+        file: the file's name.
+        offset: of the first frame, in bytes.
+        size: (height, width) of a frame.
+        digests: CRC-32 of every frame.
+    """
+
+    file: str
+    offset: int
+    size: Size
+    digests: tuple[int, ...]
+
+    @property
+    def frame_bytes(self) -> int:
+        """Bytes of one frame."""
+        return self.size[0] * self.size[1] * 3
+
+
+@dataclass(frozen=True)
 class Segment:
-    """A run of frames of one size within an entry; offsets are bytes into its two files."""
+    """A run of frames of one size within an entry.
+
+    Attributes:
+        first: number of its first frame in the video.
+        gt: the sharp frames.
+        lq: their low-resolution versions, as many.
+    """
 
     first: int
-    frames: int
-    gt_size: Size
-    lq_size: Size
-    gt_offset: int
-    lq_offset: int
+    gt: Strip
+    lq: Strip
+
+    @property
+    def frames(self) -> int:
+        """How many frames it has."""
+        return len(self.gt.digests)
 
 
 @dataclass
@@ -43,34 +82,78 @@ class Entry:
     segments: tuple[Segment, ...]
     census: Census
     n_bytes: int
+    is_untouched: bool
+    """Whether its files are as they were left when it was written."""
 
     @classmethod
     def load(cls, folder: Path) -> Self | None:
         """Read a folder's index; None where it is missing, foreign or does not fit its files."""
         try:
             index = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-            if index["format"] != FORMAT:
+            if index.pop("digest") != _digest(index) or index["format"] != FORMAT:
+                return None
+            stamps = _stamps(folder)
+            sizes = [size for size, *_ in stamps]
+            if sizes != [size for size, *_ in index["stamps"]]:
                 return None
             segments = tuple(_segment(row) for row in index["segments"])
-            sizes = [(folder / name).stat().st_size for name in FILES]
-            if sizes != index["sizes"]:
-                return None
-            return cls(folder, segments, Census(**index["census"]), sum(sizes))
-        except (OSError, ValueError, KeyError, TypeError):
+            census = Census(**index["census"])
+            return cls(folder, segments, census, sum(sizes), stamps == index["stamps"])
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
+    def is_sound(self) -> bool:
+        """Compare every frame with its digest, and note in the index that it was done."""
+        try:
+            strips = [strip for segment in self.segments for strip in (segment.gt, segment.lq)]
+            if not all(_is_sound(self.folder, strip) for strip in strips):
+                return False
+        except OSError:
+            return False
+        with contextlib.suppress(OSError):  # a cache that is only read is compared every time
+            write_index(self.folder, list(self.segments), self.census)
+        return True
 
-def _segment(row: dict[str, Any]) -> Segment:
-    sizes = {name: tuple(row[name]) for name in ("gt_size", "lq_size")}
-    return Segment(**{**row, **sizes})
+
+def retire(folder: Path) -> None:
+    """Let an entry whose frames are damaged be made anew by the next run."""
+    with contextlib.suppress(OSError):
+        (folder / INDEX).unlink(missing_ok=True)
 
 
 def write_index(folder: Path, segments: list[Segment], census: Census) -> None:
     """Complete a folder whose two files are written."""
-    index = {
+    index: dict[str, Any] = {
         "format": FORMAT,
         "segments": [asdict(segment) for segment in segments],
         "census": asdict(census),
-        "sizes": [(folder / name).stat().st_size for name in FILES],
+        "stamps": _stamps(folder),
     }
-    (folder / INDEX).write_text(json.dumps(index), encoding="utf-8")
+    index = json.loads(json.dumps(index))  # lists, as they will be read
+    partial = folder / f"{INDEX}.{os.getpid()}.part"
+    partial.write_text(json.dumps({**index, "digest": _digest(index)}), encoding="utf-8")
+    partial.replace(folder / INDEX)
+
+
+def _is_sound(folder: Path, strip: Strip) -> bool:
+    with (folder / strip.file).open("rb") as file:
+        file.seek(strip.offset)
+        return all(zlib.crc32(file.read(strip.frame_bytes)) == digest for digest in strip.digests)
+
+
+def _stamps(folder: Path) -> list[list[int]]:
+    """Size and times of last change of the two files."""
+    stats = [(folder / name).stat() for name in FILES]
+    return [[stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns] for stat in stats]
+
+
+def _digest(index: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(index, sort_keys=True).encode()).hexdigest()
+
+
+def _segment(row: dict[str, Any]) -> Segment:
+    return Segment(row["first"], _strip(row["gt"]), _strip(row["lq"]))
+
+
+def _strip(row: dict[str, Any]) -> Strip:
+    return Strip(row["file"], row["offset"], tuple(row["size"]), tuple(row["digests"]))

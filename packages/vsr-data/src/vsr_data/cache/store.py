@@ -6,8 +6,11 @@ another's. What killed runs leave behind is removed by the next run that writes.
 """
 
 import contextlib
+import errno
 import hashlib
 import json
+import logging
+import os
 import shutil
 import tempfile
 import time
@@ -17,9 +20,12 @@ from typing import Any, Final
 
 from filelock import FileLock, Timeout
 
-from vsr_data.cache.entry import FORMAT, Entry
+from vsr_data.cache.entry import FORMAT, Entry, retire
 from vsr_data.cache.writing import Budget, EntryWriter
 from vsr_data.errors import DataError
+from vsr_data.paths import printable
+
+logger = logging.getLogger(__name__)
 
 GIB: Final = 1 << 30
 GRACE_S: Final = 60.0  # a folder changed less long ago may have no lock yet, or none any more
@@ -33,8 +39,13 @@ class FrameStore:
         self.folder = folder
 
     def find(self, key: str) -> Entry | None:
-        """The complete entry of a key, if there is one."""
-        return Entry.load(self.folder / key)
+        """The complete entry of a key, if there is one and its frames are as they were written."""
+        entry = Entry.load(self.folder / key)
+        if entry is None or entry.is_untouched or entry.is_sound():
+            return entry
+        logger.warning("cached frames in %s have changed on the disk: not used", entry.folder)
+        retire(entry.folder)
+        return None
 
     @contextlib.contextmanager
     def write(self, key: str, budget: Budget) -> Iterator[EntryWriter]:
@@ -61,11 +72,37 @@ class FrameStore:
                 budget.used = used
 
     def free_bytes(self) -> int:
-        """Bytes free on the disk that holds, or will hold, the cache."""
+        """Bytes free on the disk that holds, or will hold, the cache.
+
+        Raises:
+            DataError: there can be no such folder.
+        """
+        try:
+            return shutil.disk_usage(self._existing()).free
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def check_writable(self) -> None:
+        """Refuse a folder that nothing can be written into, without writing anything.
+
+        Raises:
+            DataError: it cannot be written to, or not be made.
+        """
+        try:
+            place = self._existing()
+            if not place.is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR))
+            if not os.access(place, os.W_OK | os.X_OK):
+                raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+        except OSError as error:
+            raise self._unwritable(error) from error
+
+    def _existing(self) -> Path:
+        """The folder, or the closest above it that exists."""
         folder = self.folder.absolute()
         while not folder.exists() and folder != folder.parent:
             folder = folder.parent
-        return shutil.disk_usage(folder).free
+        return folder
 
     @contextlib.contextmanager
     def _partial_folder(self, key: str) -> Iterator[Path]:
@@ -84,7 +121,7 @@ class FrameStore:
         try:
             partial.rename(final)
         except OSError:
-            if Entry.load(final) is not None:
+            if self.find(key) is not None:
                 return  # a run beside this one was first, and its entry is as good
             shutil.rmtree(final, ignore_errors=True)  # damaged from outside
             partial.rename(final)
@@ -98,7 +135,7 @@ class FrameStore:
 
     def _unwritable(self, error: OSError) -> DataError:
         return DataError(
-            f"the frame cache {str(self.folder)!r} cannot be written: "
+            f"the frame cache {printable(self.folder)!r} cannot be written: "
             f"{error.strerror or error}; free some space or set data.cache_dir to another folder"
         )
 

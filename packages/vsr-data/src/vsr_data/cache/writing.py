@@ -1,12 +1,13 @@
 """Filling an entry of the frame cache, within what the run's sources may take."""
 
 import os
-from dataclasses import dataclass, replace
+import zlib
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vsr_data.cache.entry import FILES, Census, Segment, write_index
-from vsr_data.pixels import Pixels
+from vsr_data.cache.entry import FILES, Census, Segment, Strip, write_index
+from vsr_data.pixels import Pixels, Size
 
 SHORTEST_RUN: Final = 3  # frames; the smallest window there is
 
@@ -34,15 +35,20 @@ class Budget:
 
 
 class EntryWriter:
-    """Appends frames to an entry that is not complete yet; runs too short to use are taken back."""
+    """Appends frames to an entry that is not complete yet; runs too short to use are taken back.
+
+    Args:
+        folder: the entry, empty.
+        budget: what may be written.
+    """
 
     def __init__(self, folder: Path, budget: Budget) -> None:
         self.census = Census()
         self._folder = folder
         self._budget = budget
         self._segments: list[Segment] = []
-        self._run: Segment | None = None
-        self._gt, self._lq = ((folder / name).open("wb") for name in FILES)
+        self._first: int | None = None
+        self._gt, self._lq = (_StripWriter(folder / name) for name in FILES)
 
     def append(self, number: int, gt_HWC: Pixels, lq_HWC: Pixels) -> None:
         """Add the next frame, `number` of its file; a new size starts a new run.
@@ -50,29 +56,26 @@ class EntryWriter:
         Raises:
             CacheFullError: the budget is spent.
         """
-        gt_size, lq_size = gt_HWC.shape[:2], lq_HWC.shape[:2]
-        if self._run is not None and self._run.gt_size != gt_size:
+        if self._first is not None and self._gt.size != gt_HWC.shape[:2]:
             self.end_run()
         self._budget.spend(gt_HWC.nbytes + lq_HWC.nbytes)
-        run = self._run or Segment(number, 0, gt_size, lq_size, self._gt.tell(), self._lq.tell())
-        self._gt.write(gt_HWC.data)
-        self._lq.write(lq_HWC.data)
-        self._run = replace(run, frames=run.frames + 1)
+        if self._first is None:
+            self._first = number
+        self._gt.append(gt_HWC)
+        self._lq.append(lq_HWC)
 
     def end_run(self) -> None:
         """The next frame does not follow this one."""
-        run, self._run = self._run, None
-        if run is None:
+        first, self._first = self._first, None
+        if first is None:
             return
+        frames = len(self._gt.digests)
         self.census.runs += 1
-        self.census.longest = max(self.census.longest, run.frames)
-        if run.frames >= SHORTEST_RUN:
-            self._segments.append(run)
-            return
-        for file, offset in ((self._gt, run.gt_offset), (self._lq, run.lq_offset)):
-            self._budget.used -= file.tell() - offset
-            file.seek(offset)
-            file.truncate()
+        self.census.longest = max(self.census.longest, frames)
+        if frames >= SHORTEST_RUN:
+            self._segments.append(Segment(first, self._gt.end(), self._lq.end()))
+        else:
+            self._budget.used -= self._gt.take_back() + self._lq.take_back()
 
     def complete(self) -> None:
         """End the last run and write the index."""
@@ -82,8 +85,40 @@ class EntryWriter:
 
     def close(self) -> None:
         """Close both files, flushed to the disk."""
-        for file in (self._gt, self._lq):
-            if not file.closed:
-                file.flush()
-                os.fsync(file.fileno())
-                file.close()
+        self._gt.close()
+        self._lq.close()
+
+
+class _StripWriter:
+    """Appends strips to one file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file = path.open("wb")
+        self._offset = 0
+        self.size: Size = (0, 0)
+        self.digests: list[int] = []
+
+    def append(self, rgb_HWC: Pixels) -> None:
+        self.size = rgb_HWC.shape[0], rgb_HWC.shape[1]
+        self._file.write(rgb_HWC.data)
+        self.digests.append(zlib.crc32(rgb_HWC.data))
+
+    def end(self) -> Strip:
+        strip = Strip(self._path.name, self._offset, self.size, tuple(self.digests))
+        self._offset, self.digests = self._file.tell(), []
+        return strip
+
+    def take_back(self) -> int:
+        """Drop the strip that is not ended; returns the bytes it had."""
+        n_bytes = self._file.tell() - self._offset
+        self._file.seek(self._offset)
+        self._file.truncate()
+        self.digests = []
+        return n_bytes
+
+    def close(self) -> None:
+        if not self._file.closed:
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()

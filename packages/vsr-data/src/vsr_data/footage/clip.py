@@ -15,8 +15,8 @@ class Clip(ABC):
     """A contiguous run of frames, all of one size.
 
     Attributes:
-        name: what reports call it; unique within its footage.
-        source: path of the file it comes from, or `demo`.
+        name: what reports call it; unique within its footage, and text that can be printed.
+        source: path of the file it comes from, fit to be printed, or `demo`.
         windows: how many windows it holds, at least 1.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
@@ -33,13 +33,33 @@ class Clip(ABC):
         """The i-th window, whole frames.
 
         Returns:
-            `lq_THWC` and `gt_HWC`, uint8 RGB; `gt` belongs to the centre frame. They may be
-            read-only views of a file.
+            `lq_THWC` and `gt_HWC`, uint8 RGB; `gt` belongs to the centre frame.
 
         Raises:
             IndexError: there is no such window.
             DataError: the file has been deleted or damaged since it was opened.
         """
+
+    def crop(self, i: int, y: int, x: int, side: int) -> tuple[Pixels, Pixels]:
+        """A square of the i-th window.
+
+        Args:
+            i: the window.
+            y: top of the square in low-resolution frames.
+            x: its left.
+            side: its side there, in pixels.
+
+        Returns:
+            `lq_THWC` and `gt_HWC`, as of `window`.
+
+        Raises:
+            IndexError: there is no such window.
+            DataError: the file has been deleted or damaged since it was opened.
+        """
+        lq_THWC, gt_HWC = self.window(i)
+        scale = self.gt_size[0] // self.lq_size[0]
+        rows, columns = (slice(start * scale, (start + side) * scale) for start in (y, x))
+        return lq_THWC[:, y : y + side, x : x + side], gt_HWC[rows, columns]
 
     @abstractmethod
     def origin(self, i: int) -> str:

@@ -6,6 +6,8 @@ Invariant: a clip depends on its photograph, its number, its size and its length
 """
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from typing import Final
@@ -18,7 +20,7 @@ from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, Fram
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError
 from vsr_data.footage.camera import ZOOM, film, path
-from vsr_data.footage.clip import Clip, Footage, Rejected
+from vsr_data.footage.clip import Footage, Rejected
 from vsr_data.footage.stored_clip import StoredClip
 from vsr_data.pixels import Size
 from vsr_data.request import Request
@@ -67,18 +69,35 @@ def open_demo(request: Request) -> Footage:
     Raises:
         DataError: no photograph is large enough for `data.patch`, or the cache is too small.
     """
+    shots, rejected = _shots(request)
+    entry = _filmed(shots, request)
+    clips = [
+        StoredClip(shot.name, "demo", entry, run, request.n_frames, shown_as=f"demo {shot.name}")
+        for shot, run in zip(shots, entry.segments, strict=True)
+    ]
+    return Footage(tuple(sorted(clips, key=lambda clip: clip.name)), tuple(rejected))
+
+
+def check_demo(request: Request) -> None:
+    """Refuse a demo that cannot be filmed or kept; film nothing.
+
+    Raises:
+        DataError: no photograph is large enough for `data.patch`, or the cache is not writable.
+    """
+    shots, _ = _shots(request)
+    store = FrameStore(request.cache_folder)
+    if store.find(_key(shots, request)) is None:
+        store.check_writable()
+
+
+def _shots(request: Request) -> tuple[list[Shot], list[Rejected]]:
     shots, rejected = _training(request) if request.role == "train" else (_validation(request), [])
     if not shots:
         raise DataError(
             f"no demo photograph is large enough for data.patch = {request.patch} at scale "
             f"{request.scale}; lower data.patch, or train on videos of your own"
         )
-    entry = _filmed(shots, request)
-    clips: list[Clip] = [
-        StoredClip(shot.name, "demo", entry, run, request.n_frames, shown_as=f"demo {shot.name}")
-        for shot, run in zip(shots, entry.segments, strict=True)
-    ]
-    return Footage(tuple(sorted(clips, key=lambda clip: clip.name)), tuple(rejected))
+    return shots, rejected
 
 
 def _training(request: Request) -> tuple[list[Shot], list[Rejected]]:
@@ -88,7 +107,7 @@ def _training(request: Request) -> tuple[list[Shot], list[Rejected]]:
     frames = request.n_frames + TRAINING_WINDOWS - 1
     shots, rejected = [], []
     for photo, file in TRAINING.items():
-        height, width = _photo(file).shape[:2]
+        height, width = _photo_size(file)
         reduction = min(REDUCTION, min(height, width) / ((side + PAN) * (1 + ZOOM)))
         if reduction < LEAST_REDUCTION:
             why = f"photograph of {width}×{height} is too small for frames of {side}×{side}"
@@ -107,7 +126,7 @@ def _validation(request: Request) -> list[Shot]:
     for photo, file in VALIDATION.items():
         height, width = (
             int(side / REDUCTION / (1 + ZOOM) - PAN) // request.scale * request.scale
-            for side in _photo(file).shape[:2]
+            for side in _photo_size(file)
         )
         frames = request.n_frames + VALIDATION_WINDOWS - 1
         shots.append(Shot(photo, file, 1, (height, width), REDUCTION, frames))
@@ -116,13 +135,7 @@ def _validation(request: Request) -> list[Shot]:
 
 def _filmed(shots: list[Shot], request: Request) -> Entry:
     store = FrameStore(request.cache_folder)
-    key = entry_key(
-        kind="demo",
-        version=VERSION,
-        shots=[[shot.name, list(shot.size), shot.reduction, shot.frames] for shot in shots],
-        scale=request.scale,
-        degradation=request.degradation,
-    )
+    key = _key(shots, request)
     entry = store.find(key)
     if entry is None:
         logger.info("filming %d demo clips into the cache", len(shots))
@@ -143,6 +156,16 @@ def _filmed(shots: list[Shot], request: Request) -> Entry:
     return entry
 
 
+def _key(shots: list[Shot], request: Request) -> str:
+    return entry_key(
+        kind="demo",
+        version=VERSION,
+        shots=[[shot.name, list(shot.size), shot.reduction, shot.frames] for shot in shots],
+        scale=request.scale,
+        degradation=request.degradation,
+    )
+
+
 def _film(writer: EntryWriter, shot: Shot, request: Request) -> None:
     photo_HWC = _photo(shot.file).astype(np.float32)
     salt = list(shot.photo.encode())
@@ -156,9 +179,20 @@ def _film(writer: EntryWriter, shot: Shot, request: Request) -> None:
 
 
 def _photo(file: str) -> NDArray[np.uint8]:
+    with _opened(file) as picture:
+        return np.asarray(picture.convert("RGB"))
+
+
+def _photo_size(file: str) -> Size:
+    with _opened(file) as picture:
+        return picture.height, picture.width
+
+
+@contextmanager
+def _opened(file: str) -> Iterator[Image.Image]:
     try:
         with as_file(files("skimage.data") / file) as place, Image.open(place) as picture:
-            return np.asarray(picture.convert("RGB"))
+            yield picture
     except OSError as error:
         raise DataError(
             f"scikit-image does not carry {file!r} here; reinstall scikit-image from its wheel"

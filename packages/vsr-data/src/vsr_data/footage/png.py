@@ -1,21 +1,49 @@
 """PNG files: checked from end to end without decoding, and read as 8-bit RGB.
 
 The check reads every byte once, so that a picture damaged on the disk is met when a source is
-opened and not hours into a run; decoding waits until the picture is needed.
+opened and not hours into a run; decoding waits until the picture is needed. What a file is, and how
+large, is looked at before any of it is read.
 """
 
+import io
 import zlib
 from pathlib import Path
-from typing import Final
+from stat import S_ISDIR, S_ISREG
+from typing import IO, Final
 
+import av
 import numpy as np
+from av import VideoFrame
 from PIL import Image
 
 from vsr_data.errors import UnusableFileError
 from vsr_data.pixels import Pixels, Size
+from vsr_data.video.container import reason_of
 
 SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS: Final = 1 << 26  # 67 megapixels: a stack of 5 frames of 4K, and no decompression bomb
+MAX_BYTES: Final = 8 * MAX_PIXELS + (1 << 20)  # four 16-bit samples a pixel, and some text
+HEADER: Final = 33  # bytes of the signature and the first chunk
+BIT_DEPTH_AT: Final = 24  # byte of the header
+BLOCK: Final = 1 << 20  # bytes read at a time
+DEEP_SAMPLES: Final = {"gray16be": 1, "ya16be": 2, "rgb48be": 3, "rgba64be": 4}
+
+
+def read_size(path: Path) -> Size:
+    """Read a file's header alone.
+
+    Returns:
+        (height, width).
+
+    Raises:
+        UnusableFileError: it is no PNG, or absurdly large.
+    """
+    _check_kind(path)
+    try:
+        with path.open("rb") as file:
+            return _size(file.read(HEADER))
+    except OSError as error:
+        raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
 
 
 def check_png(path: Path) -> Size:
@@ -27,32 +55,66 @@ def check_png(path: Path) -> Size:
     Raises:
         UnusableFileError: it is no PNG, damaged, cut off or absurdly large.
     """
+    _check_kind(path)
     try:
-        data = memoryview(path.read_bytes())
+        with path.open("rb") as file:
+            size = _size(file.read(HEADER))
+            file.seek(len(SIGNATURE))
+            while _checked_chunk(file) != b"IEND":
+                pass
+            return size
     except OSError as error:
         raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
-    if not data:
+
+
+def _check_kind(path: Path) -> None:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
+    if S_ISDIR(stat.st_mode):
+        raise UnusableFileError("it is a folder")
+    if not S_ISREG(stat.st_mode):
+        raise UnusableFileError("it is not a regular file")
+    if not stat.st_size:
         raise UnusableFileError("it is empty")
-    if bytes(data[:8]) != SIGNATURE or len(data) < 33 or bytes(data[12:16]) != b"IHDR":
+    if stat.st_size > MAX_BYTES:
+        raise UnusableFileError(
+            f"it has {stat.st_size / 1e6:.0f} MB; a PNG of {MAX_PIXELS / 1e6:.0f} megapixels, the "
+            f"most that can be used, has at most {MAX_BYTES / 1e6:.0f}"
+        )
+
+
+def _size(header: bytes) -> Size:
+    if header[:8] != SIGNATURE or len(header) < HEADER or header[12:16] != b"IHDR":
         raise UnusableFileError("it is not a PNG file")
-    at, kind = 8, b""
-    while kind != b"IEND":
-        if at + 12 > len(data):
-            raise UnusableFileError("it is cut off; its end is missing")
-        length = int.from_bytes(data[at : at + 4])
-        end = at + 12 + length
-        if end > len(data):
-            raise UnusableFileError("it is cut off; its end is missing")
-        kind = bytes(data[at + 4 : at + 8])
-        if zlib.crc32(data[at + 4 : end - 4]) != int.from_bytes(data[end - 4 : end]):
-            raise UnusableFileError("it is damaged; a checksum does not match")
-        at = end
-    width, height = int.from_bytes(data[16:20]), int.from_bytes(data[20:24])
+    width, height = int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
     if not 0 < width * height <= MAX_PIXELS:
         raise UnusableFileError(
             f"it has {width}×{height} pixels; at most {MAX_PIXELS / 1e6:.0f} megapixels can be used"
         )
     return height, width
+
+
+def _checked_chunk(file: IO[bytes]) -> bytes:
+    """Read one chunk; returns its kind."""
+    length = int.from_bytes(_exactly(file, 4))
+    kind = _exactly(file, 4)
+    checksum = zlib.crc32(kind)
+    while length:
+        block = _exactly(file, min(length, BLOCK))
+        checksum = zlib.crc32(block, checksum)
+        length -= len(block)
+    if checksum != int.from_bytes(_exactly(file, 4)):
+        raise UnusableFileError("it is damaged; a checksum does not match")
+    return kind
+
+
+def _exactly(file: IO[bytes], count: int) -> bytes:
+    block = file.read(count)
+    if len(block) < count:
+        raise UnusableFileError("it is cut off; its end is missing")
+    return block
 
 
 def read_rgb(path: Path) -> Pixels:
@@ -64,14 +126,36 @@ def read_rgb(path: Path) -> Pixels:
     Raises:
         UnusableFileError: it cannot be decoded.
     """
+    read_size(path)
     try:
-        with Image.open(path, formats=["PNG"]) as picture:
-            if picture.width * picture.height > MAX_PIXELS:
-                raise UnusableFileError(f"it has grown to {picture.width}×{picture.height} pixels")
-            if picture.mode.startswith("I"):  # 16-bit greyscale, which convert would clip
-                grey = np.asarray(picture).astype(np.float32) / 257
-                return np.repeat(grey.round().clip(0, 255).astype(np.uint8)[..., None], 3, axis=2)
+        data = path.read_bytes()
+        if data[BIT_DEPTH_AT] == 16:
+            return _deep_rgb(data)
+        with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             return np.asarray(picture.convert("RGB"))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise UnusableFileError(f"it cannot be decoded: {reason}") from error
+    except Exception as error:
+        raise UnusableFileError(f"it cannot be decoded: {reason_of(error)}") from error
+
+
+def _deep_rgb(data: bytes) -> Pixels:
+    """Round 16 bits to 8; Pillow would cut them."""
+    frame = _decoded(data)
+    plane = frame.planes[0]
+    samples = DEEP_SAMPLES.get(frame.format.name)
+    if samples is None:
+        raise ValueError(f"{frame.format.name} is not a format of PNG")
+    rows = np.frombuffer(memoryview(plane), ">u2").reshape(-1, plane.line_size // 2)
+    deep_HWC = rows[: frame.height, : frame.width * samples]
+    deep_HWC = deep_HWC.reshape(frame.height, frame.width, samples)
+    colours = deep_HWC[..., :3] if samples >= 3 else deep_HWC[..., :1]
+    rgb_HWC = ((colours.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 257 is odd: no ties
+    return np.ascontiguousarray(np.broadcast_to(rgb_HWC, (*rgb_HWC.shape[:2], 3)))
+
+
+def _decoded(data: bytes) -> VideoFrame:
+    av.logging.set_level(None)
+    codec = av.CodecContext.create("png", "r")
+    frames = [*codec.decode(av.Packet(data)), *codec.decode(None)]
+    if not frames or not isinstance(frames[0], VideoFrame):
+        raise ValueError("it holds no picture")
+    return frames[0]

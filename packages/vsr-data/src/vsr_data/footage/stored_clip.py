@@ -1,69 +1,76 @@
-"""Clips whose frames lie in the cache, memory-mapped: a crop reads only its own pages."""
+"""Clips whose frames lie in the cache: a crop reads only its own rows."""
 
-from typing import Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
-import numpy as np
-
-from vsr_data.cache import Entry, Segment
+from vsr_data.cache import ChangedFramesError, Entry, Segment, StripReader
+from vsr_data.cache.reading import WHOLE
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Clip
-from vsr_data.pixels import Pixels, Size
+from vsr_data.paths import printable
+from vsr_data.pixels import Pixels
 
 
 class StoredClip(Clip):
-    """A segment of a cache entry."""
+    """A segment of a cache entry.
+
+    Args:
+        name: what reports call it.
+        source: the video, or `demo`.
+        entry: where its frames lie.
+        segment: which of them are its own.
+        n_frames: frames of a window.
+        shown_as: what an origin calls the source, if not by its own name.
+    """
 
     def __init__(
         self,
         name: str,
-        source: str,
+        source: str | Path,
         entry: Entry,
         segment: Segment,
         n_frames: int,
         *,
         shown_as: str | None = None,
     ) -> None:
-        self._shown_as = shown_as or source
         self.name = name
-        self.source = source
+        self.source = printable(source)
         self.windows = segment.frames - n_frames + 1
-        self.lq_size = segment.lq_size
-        self.gt_size = segment.gt_size
-        self._folder = entry.folder
-        self._segment = segment
+        self.lq_size = segment.lq.size
+        self.gt_size = segment.gt.size
+        self._shown_as = shown_as or self.source
+        self._first = segment.first
         self._n_frames = n_frames
-        self._maps: tuple[Pixels, Pixels] | None = None
+        self._gt, self._lq = (StripReader(entry.folder, side) for side in (segment.gt, segment.lq))
 
     def window(self, i: int) -> tuple[Pixels, Pixels]:
-        """The i-th window, as read-only views."""
-        self._check(i)
-        if self._maps is None:
-            self._maps = self._open()
-        lq_THWC, gt_THWC = self._maps
-        return lq_THWC[i : i + self._n_frames], gt_THWC[i + self._n_frames // 2]
+        """The i-th window, read anew."""
+        return self._read(i, WHOLE, WHOLE)
+
+    def crop(self, i: int, y: int, x: int, side: int) -> tuple[Pixels, Pixels]:
+        """A square of the i-th window; no other rows are read."""
+        scale = self.gt_size[0] // self.lq_size[0]
+        lq_THWC, gt_HWC = self._read(i, slice(y, y + side), slice(y * scale, (y + side) * scale))
+        return lq_THWC[:, :, x : x + side], gt_HWC[:, x * scale : (x + side) * scale]
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""
         self._check(i)
-        return f"{self._shown_as} frame {self._segment.first + i + self._n_frames // 2}"
+        return f"{self._shown_as} frame {self._first + i + self._n_frames // 2}"
 
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_maps": None}  # a pickled map would carry its pixels along
+    def _read(self, i: int, lq_rows: slice, gt_rows: slice) -> tuple[Pixels, Pixels]:
+        self._check(i)
+        with self._explained():
+            lq_THWC = self._lq.read(i, self._n_frames, lq_rows)
+            return lq_THWC, self._gt.read(i + self._n_frames // 2, 1, gt_rows)[0]
 
-    def _open(self) -> tuple[Pixels, Pixels]:
-        run = self._segment
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
         try:
-            return (
-                self._map("lq.rgb", run.lq_size, run.lq_offset),
-                self._map("gt.rgb", run.gt_size, run.gt_offset),
-            )
-        except (OSError, ValueError) as error:
+            yield
+        except ChangedFramesError as error:
             raise DataError(
                 f"cached frames of {self.source!r} are gone or damaged ({error}); "
                 "start the run again and they are decoded anew"
             ) from error
-
-    def _map(self, name: str, size: Size, offset: int) -> Pixels:
-        shape = (self._segment.frames, *size, 3)
-        path = self._folder / name
-        return np.asarray(np.memmap(path, np.uint8, mode="r", offset=offset, shape=shape))

@@ -12,6 +12,8 @@ from stat import S_ISREG
 from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.clip import Rejected
+from vsr_data.paths import printable
 from vsr_data.request import SMALLEST_PATCH, Request
 from vsr_data.video import FrameRange, Header, Tally, frames, read_header
 from vsr_data.video.container import DECODE_ERRORS, reason_of
@@ -39,6 +41,11 @@ class Survey:
     entries: dict[Path, Entry] = field(default_factory=dict)
     headers: dict[Path, Header] = field(default_factory=dict)
     rejected: dict[Path, str] = field(default_factory=dict)
+
+    def rejections(self) -> tuple[Rejected, ...]:
+        """The files that cannot be used, sorted."""
+        rows = ((printable(path), self.rejected[path]) for path in sorted(self.rejected))
+        return tuple(Rejected(path, reason) for path, reason in rows)
 
 
 def survey(files: list[Path], request: Request) -> Survey:
@@ -68,12 +75,13 @@ def decode_missing(found: Survey, elsewhere: tuple[list[Path], Request]) -> None
     Raises:
         DataError: the frames exceed `data.cache_gib` or the disk.
     """
-    held = sum(entry.n_bytes for entry in found.entries.values())
-    held += _held_elsewhere(found, *elsewhere)
-    budget = Budget(int(found.request.cache_gib * GIB), held)
-    _check_room(found, budget)
+    held = _held_elsewhere(found, *elsewhere)
+    check_room([found], held)
+    held += sum(entry.n_bytes for entry in found.entries.values())
+    budget = Budget(_limit(found.request), held)
+    count = len(found.headers)
     for i, (path, header) in enumerate(found.headers.items(), 1):
-        logger.info("decoding %s into the cache (%d of %d)", path.name, i, len(found.headers))
+        logger.info("decoding %s into the cache (%d of %d)", printable(path.name), i, count)
         try:
             found.entries[path] = _decode(found, path, header, budget)
         except UnusableFileError as error:
@@ -132,22 +140,58 @@ def _wanted_bytes(header: Header, request: Request) -> int:
     return int(FrameRange.parse(request.frames).count(header.frames) * frame_bytes)
 
 
-def _check_room(found: Survey, budget: Budget) -> None:
-    request, headers, store = found.request, found.headers, found.store
-    wanted = sum(_wanted_bytes(header, request) for header in headers.values())
-    room = min(budget.limit - budget.used, store.free_bytes())
-    if wanted > room:  # headers lie: count before refusing
-        for path, header in headers.items():
-            headers[path] = replace(header, frames=count_packets(path))
-        wanted = sum(_wanted_bytes(header, request) for header in headers.values())
-    if budget.used + wanted > budget.limit:
-        raise _too_much(request, budget.used + wanted, f"{len(headers)} videos to decode")
-    if wanted > store.free_bytes():
+def check_room(surveys: list[Survey], held: int = 0) -> None:
+    """Refuse videos whose frames the cache will not hold, by their headers.
+
+    Args:
+        surveys: the videos of one source or of both, which share `data.cache_gib`.
+        held: bytes that other sources of the run take already.
+
+    Raises:
+        DataError: the frames will exceed `data.cache_gib` or the disk, or the cache cannot be
+            written to.
+    """
+    requests, store = [one.request for one in surveys], surveys[0].store
+    if not any(one.headers for one in surveys):
+        return
+    store.check_writable()
+    entries = {one.keys[path]: entry for one in surveys for path, entry in one.entries.items()}
+    held += sum(entry.n_bytes for entry in entries.values())
+    wanted, limit, free = _wanted(surveys), _limit(requests[0]), store.free_bytes()
+    if wanted > min(limit - held, free):  # headers lie: count before refusing
+        for one in surveys:
+            one.headers = {path: _counted(path, header) for path, header in one.headers.items()}
+        wanted = _wanted(surveys)
+    if held + wanted > limit:
+        count = sum(len(one.headers) for one in surveys)
+        raise _too_much(requests, held + wanted, f"{count} videos to decode")
+    if wanted > free:
         raise DataError(
-            f"decoded frames of {request.setting} need about {wanted / GIB:.1f} GiB; the disk of "
-            f"data.cache_dir = {request.cache_dir!r} has {store.free_bytes() / GIB:.1f} GiB free; "
-            f"use fewer frames with data.{request.role}_frames, or another data.cache_dir"
+            f"decoded frames of {_named(requests)} need about {wanted / GIB:.2g} GiB; the disk of "
+            f"data.cache_dir = {requests[0].cache_dir!r} has {free / GIB:.2g} GiB free; "
+            f"use fewer frames with data.{requests[0].role}_frames, or another data.cache_dir"
         )
+
+
+def _counted(path: Path, header: Header) -> Header:
+    try:
+        return replace(header, frames=count_packets(path))
+    except UnusableFileError:
+        return replace(header, frames=0)  # it has gone; decoding will say so
+
+
+def _limit(request: Request) -> int:
+    return int(request.cache_gib * GIB)
+
+
+def _wanted(surveys: list[Survey]) -> int:
+    """Bytes of the frames that are to be decoded; what two sources share counts once."""
+    wanted = {
+        one.keys[path]: _wanted_bytes(header, one.request)
+        for one in surveys
+        for path, header in one.headers.items()
+    }
+    return sum(wanted.values())
 
 
 def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
@@ -157,8 +201,8 @@ def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
             _decode_into(writer, path, request, tally)
     except CacheFullError as error:
         about = max(budget.limit, budget.used + _wanted_bytes(header, request))
-        where = f"full at frame {tally.decoded} of {str(path)!r}"
-        raise _too_much(request, about, where) from error
+        where = f"full at frame {tally.decoded} of {printable(path)!r}"
+        raise _too_much([request], about, where) from error
     entry = found.store.find(key)
     if entry is None:
         raise UnusableFileError("its cached frames vanished while they were written")
@@ -193,10 +237,14 @@ def _decode_into(writer: EntryWriter, path: Path, request: Request, tally: Tally
     writer.census.notes = tally.notes
 
 
-def _too_much(request: Request, needed: int, where: str) -> DataError:
+def _too_much(requests: list[Request], needed: int, where: str) -> DataError:
     return DataError(
-        f"decoded frames of {request.setting} need more than data.cache_gib = "
-        f"{request.cache_gib:g} GiB: at least {needed / GIB:.2g} GiB ({where}); raise "
+        f"decoded frames of {_named(requests)} need more than data.cache_gib = "
+        f"{requests[0].cache_gib:g} GiB: at least {needed / GIB:.2g} GiB ({where}); raise "
         f"data.cache_gib, or use fewer frames of each video, as in "
-        f"data.{request.role}_frames = ':300'"
+        f"data.{requests[0].role}_frames = ':300'"
     )
+
+
+def _named(requests: list[Request]) -> str:
+    return " and ".join(request.setting for request in requests)

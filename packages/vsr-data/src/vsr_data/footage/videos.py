@@ -1,14 +1,15 @@
 """A video or a folder of videos in, clips out; each video is decoded once and then cached."""
 
-from collections import Counter
 from pathlib import Path
 from typing import Final
 
-from vsr_data.cache import Census, Entry
+from vsr_data.cache import Census, Entry, Segment
 from vsr_data.errors import DataError, UnusableFileError
-from vsr_data.footage.clip import Clip, Footage, Rejected
+from vsr_data.footage.clip import Footage
+from vsr_data.footage.names import clip_names
 from vsr_data.footage.stored_clip import StoredClip
-from vsr_data.footage.video_cache import decode_missing, survey
+from vsr_data.footage.video_cache import Survey, decode_missing, survey
+from vsr_data.paths import printable
 from vsr_data.request import Request
 
 SUFFIXES: Final = frozenset(
@@ -27,13 +28,16 @@ def video_files(source: Path) -> list[Path]:
     Raises:
         DataError: a folder without videos, or one that cannot be listed.
     """
-    if not source.is_dir():
-        return [source]
     try:
+        if not source.is_dir():
+            return [source]
         found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
+        return [path for path in found if not path.name.startswith(".") and not path.is_dir()]
     except OSError as error:
-        raise DataError(f"folder {str(source)!r} cannot be read: {error.strerror}") from error
-    return [path for path in found if not path.name.startswith(".") and not path.is_dir()]
+        raise DataError(
+            f"folder {printable(source)!r} cannot be read: {error.strerror}; mend its permissions "
+            "or name another source"
+        ) from error
 
 
 def open_videos(
@@ -52,43 +56,44 @@ def open_videos(
     """
     found = survey(files, request)
     decode_missing(found, elsewhere)
-    names, rejected = _names(files), found.rejected
-    clips: list[Clip] = []
-    for path, entry in found.entries.items():
+    usable = _usable(found)
+    names = clip_names({path: max(1, len(usable.get(path, ()))) for path in files})
+    clips = [
+        StoredClip(name, path, found.entries[path], segment, request.n_frames)
+        for path, segments in usable.items()
+        for name, segment in zip(names[path], segments, strict=True)
+    ]
+    return Footage(tuple(sorted(clips, key=lambda clip: clip.name)), found.rejections())
+
+
+def check_videos(files: list[Path], request: Request) -> Survey:
+    """Reject videos by their headers and by what the cache knows of them; decode nothing."""
+    found = survey(files, request)
+    _usable(found)
+    return found
+
+
+def _usable(found: Survey) -> dict[Path, list[Segment]]:
+    """The segments that fit the request, of the entries that have any; the others are rejected."""
+    usable: dict[Path, list[Segment]] = {}
+    for path, entry in [*found.entries.items()]:
         try:
-            clips += _clips(names[path], path, entry, request)
+            usable[path] = _fitting(entry, found.request)
         except UnusableFileError as error:
-            rejected[path] = str(error)
-    return Footage(
-        tuple(sorted(clips, key=lambda clip: clip.name)),
-        tuple(Rejected(str(path), rejected[path]) for path in sorted(rejected)),
-    )
+            found.rejected[path] = str(error)
+            del found.entries[path]
+    return usable
 
 
-def _names(files: list[Path]) -> dict[Path, str]:
-    """Stems, or whole names where stems are not unique."""
-    stems = Counter(path.stem for path in files)
-    return {path: path.stem if stems[path.stem] == 1 else path.name for path in files}
-
-
-def _clips(name: str, path: Path, entry: Entry, request: Request) -> list[Clip]:
-    """The segments that fit the request.
-
-    Raises:
-        UnusableFileError: none does.
-    """
+def _fitting(entry: Entry, request: Request) -> list[Segment]:
     long = [segment for segment in entry.segments if segment.frames >= request.n_frames]
     if not long:
         raise UnusableFileError(_why_too_short(entry.census, request))
-    misfits = [request.misfit(segment.lq_size) for segment in long]
-    usable = [segment for segment, misfit in zip(long, misfits, strict=True) if misfit is None]
-    if not usable:
+    misfits = [request.misfit(segment.lq.size) for segment in long]
+    fitting = [segment for segment, misfit in zip(long, misfits, strict=True) if misfit is None]
+    if not fitting:
         raise UnusableFileError(str(misfits[0]))
-    clips: list[Clip] = []
-    for i, segment in enumerate(usable, 1):
-        label = name if i == 1 else f"{name}#{i}"
-        clips.append(StoredClip(label, str(path), entry, segment, request.n_frames))
-    return clips
+    return fitting
 
 
 def _why_too_short(census: Census, request: Request) -> str:

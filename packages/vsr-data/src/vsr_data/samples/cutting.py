@@ -6,7 +6,7 @@ from torch.utils.data import Dataset
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage
 from vsr_data.pixels import Pixels
-from vsr_data.samples.sampling import choose_cut, choose_window, cut_sample, sample_generator
+from vsr_data.samples.sampling import choose_cut, choose_window, sample_generator, turned
 
 Key = tuple[int, int]  # step, index
 Arrays = tuple[Pixels, Pixels]
@@ -66,10 +66,10 @@ class Cutter(Dataset["Arrays | DataError"]):
         choice = choose_window(rng, self._ends, self.aside)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
-        lq_THWC, gt_HWC = clip.window(choice.window)
+        lq_THWC, gt_HWC = clip.crop(choice.window, cut.y, cut.x, self._patch)
         if len(lq_THWC) != self._n_frames:
             raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
-        return cut_sample(lq_THWC, gt_HWC, cut, self._patch, self._scale)
+        return turned(lq_THWC, gt_HWC, cut)
 
     def origin(self, key: Key) -> str:
         """The file, frame and place of a sample."""

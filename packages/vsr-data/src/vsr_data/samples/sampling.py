@@ -65,21 +65,14 @@ def choose_cut(rng: np.random.Generator, lq_size: Size, patch: int) -> Cut:
     return Cut(y, x, flip_x, flip_y, transpose, reverse)
 
 
-def cut_sample(
-    lq_THWC: Pixels, gt_HWC: Pixels, cut: Cut, patch: int, scale: int
-) -> tuple[Pixels, Pixels]:
-    """Crop a window and turn both sides of it the same way.
+def turned(lq_THWC: Pixels, gt_HWC: Pixels, cut: Cut) -> tuple[Pixels, Pixels]:
+    """Turn both sides of a crop the same way.
 
     Returns:
         `lq_TCHW` and `gt_CHW`, contiguous copies.
     """
-    y, x = cut.y, cut.x
-    lq = lq_THWC[:, y : y + patch, x : x + patch]
-    y, x, side = y * scale, x * scale, patch * scale
-    gt = gt_HWC[y : y + side, x : x + side]
-    if cut.reverse:
-        lq = lq[::-1]
-    return _turned(lq, cut), _turned(gt, cut)
+    lq = lq_THWC[::-1] if cut.reverse else lq_THWC
+    return _turned(lq, cut), _turned(gt_HWC, cut)
 
 
 def spread(windows: int, wanted: int) -> list[int]:
