@@ -40,7 +40,7 @@ def require_tensors(
         WeightsError: naming the file, what takes them over, and the first tensors that do not fit.
     """
     problems = [f"lacks {name!r}" for name in expected.keys() - found.keys()]
-    problems += [f"has an extra {name!r}" for name in found.keys() - expected.keys()]
+    problems += [f"has an extra {name!r:.200}" for name in found.keys() - expected.keys()]
     for name in expected.keys() & found.keys():
         problem = _problem(found[name], expected[name])
         if problem is not None:
@@ -75,9 +75,5 @@ def _problem(found: Any, expected: Tensor) -> str | None:
         return None if found.dtype == expected.dtype else f"as {found.dtype}, not {expected.dtype}"
     if not found.is_floating_point():
         return f"as {found.dtype}, not floating point"
-    finite = torch.isfinite(found)
-    if finite.all():
-        return None
-    return (
-        f"with {int((~finite).sum()):,} of {finite.numel():,} values not finite (NaN or infinite)"
-    )
+    wrong = found.numel() - int(torch.isfinite(found).sum())
+    return f"with {wrong:,} of {found.numel():,} values NaN or infinite" if wrong else None

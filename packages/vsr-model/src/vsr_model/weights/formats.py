@@ -58,7 +58,7 @@ def find_network(stored: Any, path: str | os.PathLike[str]) -> dict[str, Any]:
             "under a key such as 'params' or 'model_state_dict'"
         )
     if len(chosen) > 1:
-        places = ", ".join(repr(".".join(one.place)) for one in chosen)
+        places = ", ".join(f"{'.'.join(one.place)!r:.60}" for one in chosen)
         raise WeightsError(
             f"{str(path)!r} holds {len(chosen)} networks: {places}; store the one you mean in a "
             "file of its own"
@@ -99,5 +99,5 @@ def _is_wrapper(part: str) -> bool:
 def _held(stored: Any) -> str:
     if not isinstance(stored, Mapping):
         return describe(stored)
-    keys = [repr(key) for key in stored if isinstance(key, str | int)]
+    keys = [f"{key!r:.60}" for key in stored if isinstance(key, str | int)]
     return f"{', '.join(keys[:6])}{', …' if len(keys) > 6 else ''}" if keys else "nothing"

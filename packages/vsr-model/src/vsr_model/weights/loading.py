@@ -4,7 +4,7 @@ import json
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pydantic
@@ -21,6 +21,8 @@ from vsr_settings.files import replacing
 from vsr_settings.tensorfiles import Contents
 
 _METADATA_KEY = "vsr_model"
+
+_LONGEST_SETTINGS = 1 << 17  # characters; time that tomllib takes may grow with their square
 
 
 def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
@@ -76,18 +78,25 @@ def _declared(path: str | os.PathLike[str], contents: Contents) -> dict[str, Any
     have changed since, say nothing about its weights.
     """
     text = contents.metadata.get(_METADATA_KEY)
-    is_run = isinstance(contents.value, Mapping) and {"format", "settings"} <= contents.value.keys()
+    parse: Callable[[str], Any] = json.loads
+    if text is None and _is_of_a_run(contents.value):
+        text, parse = contents.value["settings"], _model_section
+    if text is None:
+        return {}
+    if not isinstance(text, str):
+        raise WeightsError(f"{str(path)!r} has {describe(text)} where its settings should be")
     try:
-        if text is not None:
-            declared = json.loads(text)
-        elif is_run:
-            text = contents.value["settings"]
-            declared = tomllib.loads(text)["model"]
-        else:
-            return {}
-        return Model.model_validate(declared).model_dump() | {"recompute": "auto"}
-    except (ValueError, TypeError, KeyError, RecursionError) as error:  # pydantic's is a ValueError
+        return Model.model_validate(parse(text)).model_dump() | {"recompute": "auto"}
+    except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise WeightsError(f"{str(path)!r} describes no valid network: {text!r:.300}") from error
+
+
+def _is_of_a_run(value: Any) -> bool:
+    return isinstance(value, Mapping) and {"format", "settings"} <= value.keys()
+
+
+def _model_section(text: str) -> Any:
+    return tomllib.loads(text[:_LONGEST_SETTINGS])["model"]
 
 
 def _settings(

@@ -1,8 +1,8 @@
-"""What torch.save writes: a zip archive since torch 1.6, before that pickles and numbers in a row."""
+"""What torch.save writes: a zip archive; before torch 1.6, pickles and numbers in a row."""
 
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
 from vsr_settings.files import ForeignFileError
@@ -30,7 +30,9 @@ def read_archive(file: BinaryIO, size: int, make: Callable[[StoredTensor], Any])
     """
     with zipfile.ZipFile(file) as archive:
         records = {record.filename: record for record in archive.infolist()}
-        _check_records(records, archive, size)
+        if len(records) != len(archive.infolist()):
+            raise ForeignFileError("it has two records of one name")
+        _check_records(records, size)
         pickles = [name for name in records if name.endswith("/data.pkl")]
         if len(pickles) != 1:
             raise ForeignFileError("it is a zip archive that torch.save did not write")
@@ -93,11 +95,7 @@ def read_legacy(file: BinaryIO, size: int, make: Callable[[StoredTensor], Any]) 
     return value
 
 
-def _check_records(
-    records: dict[str, zipfile.ZipInfo], archive: zipfile.ZipFile, size: int
-) -> None:
-    if len(records) != len(archive.infolist()):
-        raise ForeignFileError("it has two records of one name")
+def _check_records(records: Mapping[str, zipfile.ZipInfo], size: int) -> None:
     for name, record in records.items():
         if record.compress_type != zipfile.ZIP_STORED:
             raise ForeignFileError(f"its record {name!r} is compressed; torch.save compresses none")
@@ -109,7 +107,7 @@ def _check_records(
 def _check_length(key: str, declared: int, length: int) -> None:
     if declared != length:
         raise ForeignFileError(
-            f"its storage {key!r} is declared with {declared:,} of {length:,} bytes"
+            f"its storage {key!r} is declared to take {declared:,} bytes and has {length:,}"
         )
 
 

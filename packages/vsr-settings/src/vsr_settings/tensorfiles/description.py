@@ -1,7 +1,7 @@
 """What a file of tensors holds, as far as it can be said without torch."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import IO, Any
 
 from vsr_settings.files import ForeignFileError
 
@@ -23,6 +23,9 @@ ITEM_BYTES = {
 
 MAX_DIMENSIONS = 64
 """As many as torch allows."""
+
+MAX_NUMBER = 1 << 62
+"""Of a shape, a stride or a count: beyond any file, and short enough to calculate with."""
 
 _CHUNK = 1 << 20
 
@@ -66,12 +69,12 @@ def place(storage: Storage, offset: Any, shape: Any, strides: Any) -> StoredTens
         ForeignFileError: if it reaches out of its storage or shares numbers with itself: an
             expanded tensor takes no memory until the first copy, which takes any amount.
     """
-    shape, strides = tuple(shape), tuple(strides)
-    numbers = (offset, *shape, *strides)
-    if not all(type(number) is int and number >= 0 for number in numbers):
-        raise ForeignFileError("it declares a tensor whose shape is no row of whole numbers")
     if len(shape) != len(strides) or len(shape) > MAX_DIMENSIONS:
         raise ForeignFileError(f"it declares {len(strides)} strides for {len(shape)} dimensions")
+    shape, strides = tuple(shape), tuple(strides)
+    numbers = (offset, *shape, *strides)
+    if not all(type(number) is int and 0 <= number < MAX_NUMBER for number in numbers):
+        raise ForeignFileError("it declares a tensor whose shape is no row of whole numbers")
     if 0 in shape:
         return StoredTensor(storage.dtype, bytearray(), shape, strides, 0)
     reach = 1
@@ -90,21 +93,16 @@ def place(storage: Storage, offset: Any, shape: Any, strides: Any) -> StoredTens
     return StoredTensor(storage.dtype, storage.data, shape, strides, offset)
 
 
-class Source(Protocol):
-    """What numbers are read from: a file, or a record of an archive."""
-
-    def readinto(self, buffer: memoryview, /) -> int: ...
-
-
-def fill(data: bytearray, source: Source) -> None:
-    """Read as many bytes as `data` has room for.
+def fill(data: bytearray, source: IO[bytes]) -> None:
+    """Read as many bytes as `data` has room for, from a file or a record of an archive.
 
     Raises:
         ForeignFileError: if there are fewer.
     """
     rest = memoryview(data)
     while rest:
-        got = source.readinto(rest[:_CHUNK])
-        if not got:
+        chunk = source.read(min(len(rest), _CHUNK))
+        if not chunk:
             raise ForeignFileError(f"it ends {len(rest):,} bytes too early")
-        rest = rest[got:]
+        rest[: len(chunk)] = chunk
+        rest = rest[len(chunk) :]

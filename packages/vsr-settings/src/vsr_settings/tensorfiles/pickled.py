@@ -6,13 +6,14 @@ Containers, numbers and texts are built, tensors are described, and every other 
 
 import pickletools
 from collections.abc import Callable, Iterable, Mapping
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, ClassVar
 
 from vsr_settings.files import ForeignFileError
-from vsr_settings.tensorfiles.description import Opaque, Storage, StoredTensor, place
+from vsr_settings.tensorfiles.description import MAX_NUMBER, Opaque, Storage, StoredTensor
+from vsr_settings.tensorfiles.rebuilding import Name, call, hashable, name_of, object_of
 
-MAX_INSTRUCTIONS = 2_000_000
-"""A checkpoint of the largest network takes some 500,000; each takes at most some 200 bytes."""
+MAX_INSTRUCTIONS = 1_000_000
+"""A checkpoint of the largest network takes some 350,000; each takes at most some 200 bytes."""
 
 _DTYPES = {
     "FloatStorage": "float32",
@@ -29,24 +30,14 @@ _DTYPES = {
     "ComplexDoubleStorage": "complex128",
 }
 
-_KINDS = {
-    "torch._utils._rebuild_sparse_tensor": "a sparse tensor",
-    "torch._utils._rebuild_sparse_csr_tensor": "a sparse tensor",
-    "torch._utils._rebuild_qtensor": "a quantised tensor",
-    "torch._utils._rebuild_nested_tensor": "a nested tensor",
-    "torch._utils._rebuild_meta_tensor_no_storage": "a tensor without values (meta)",
-    "torch._utils._rebuild_tensor_v3": "a tensor of a rare number type",
-}
+MAX_COPIED = 1 << 22
+"""Items and bytes that calls may copy into new containers: one list can be named in every call."""
 
-_MODULES_THAT_RUN = {"commands", "ctypes", "importlib", "nt", "os", "posix", "pty", "runpy"}
-_MODULES_THAT_RUN |= {"socket", "subprocess", "sys"}
-_BUILTINS_THAT_RUN = {"__import__", "breakpoint", "compile", "eval", "exec", "open"}
+_VALUES = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
 
-
-class _Name(Opaque):
-    """A name of a class or a function, such as a REDUCE would call."""
-
-    __slots__ = ()
+_ARGUMENTS = {"BININT", "BININT1", "BININT2", "LONG1", "BINFLOAT"}
+_ARGUMENTS |= {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"}
+_ARGUMENTS |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
 
 
 class Unpickling:
@@ -65,6 +56,7 @@ class Unpickling:
         self._stack: list[Any] = []
         self._marked: list[list[Any]] = []
         self._memo: dict[int, Any] = {}
+        self._copied = 0
 
     def run(self, file: BinaryIO) -> Any:
         """Return what the pickle at the file's position holds, leaving the file after it.
@@ -81,8 +73,8 @@ class Unpickling:
                 self._stack.append(_VALUES[opcode.name])
             elif opcode.name in _ARGUMENTS:
                 self._stack.append(argument)
-            elif opcode.name in _INSTRUCTIONS:
-                _INSTRUCTIONS[opcode.name](self, argument)
+            elif opcode.name in self._INSTRUCTIONS:
+                self._INSTRUCTIONS[opcode.name](self, argument)
             elif opcode.name == "STOP":
                 break
             else:
@@ -107,9 +99,14 @@ class Unpickling:
         items = self._since_mark()
         self._stack.append(tuple(items))
 
-    def _short_tuple(self, length: int) -> None:
-        items = [self._stack.pop() for _ in range(length)]
-        self._stack.append(tuple(reversed(items)))
+    def _tuple1(self, _: Any) -> None:
+        self._stack[-1:] = [(self._stack[-1],)]
+
+    def _tuple2(self, _: Any) -> None:
+        self._stack[-2:] = [(self._stack[-2], self._stack[-1])]
+
+    def _tuple3(self, _: Any) -> None:
+        self._stack[-3:] = [(self._stack[-3], self._stack[-2], self._stack[-1])]
 
     def _set(self, _: Any) -> None:
         self._stack.append(Opaque("a set"))
@@ -140,7 +137,7 @@ class Unpickling:
     def _update(self, pairs: Iterable[tuple[Any, Any]]) -> None:
         target = self._stack[-1]
         if not isinstance(target, Opaque):
-            target.update((_key(key), value) for key, value in pairs)
+            target.update((hashable(key), value) for key, value in pairs)
 
     def _remember(self, index: int) -> None:
         self._memo[index] = self._stack[-1]
@@ -153,25 +150,18 @@ class Unpickling:
 
     def _name(self, argument: str) -> None:
         module, _, name = argument.partition(" ")
-        self._push_name(module, name)
+        self._stack.append(name_of(module, name))
 
     def _name_of_stack(self, _: Any) -> None:
         name, module = self._stack.pop(), self._stack.pop()
-        self._push_name(module, name)
-
-    def _push_name(self, module: str, name: str) -> None:
-        module = "builtins" if module == "__builtin__" else module
-        runs = module.partition(".")[0] in _MODULES_THAT_RUN
-        if runs or (module == "builtins" and name in _BUILTINS_THAT_RUN):
-            raise ForeignFileError(f"it wants to call {module}.{name}, which no weights need")
-        self._stack.append(_Name(f"{module}.{name}"))
+        self._stack.append(name_of(module, name))
 
     def _build(self, _: Any) -> None:
         self._stack.pop()  # an object's state: nothing here has one
 
     def _new_object(self, _: Any) -> None:
         self._stack.pop()
-        self._stack.append(_object_of(self._stack.pop()))
+        self._stack.append(object_of(self._stack.pop()))
 
     def _new_object_with_keywords(self, _: Any) -> None:
         self._stack.pop()
@@ -179,33 +169,12 @@ class Unpickling:
 
     def _reduce(self, _: Any) -> None:
         arguments, function = self._stack.pop(), self._stack.pop()
-        self._stack.append(self._call(function, arguments))
-
-    def _call(self, function: Any, arguments: tuple[Any, ...]) -> Any:
-        """Return what a call would, for the few functions that data and tensors are made with."""
-        match function.kind if isinstance(function, _Name) else None:
-            case "collections.OrderedDict" | "collections.defaultdict" | "collections.Counter":
-                return _mapping(arguments)
-            case "torch.Size":
-                return tuple(arguments[0])
-            case "_codecs.encode":  # how bytes are pickled for Python 2
-                return arguments[0].encode("latin-1")
-            case "torch._utils._rebuild_tensor" | "torch._utils._rebuild_tensor_v2":
-                return self._tensor(*arguments[:4], rest=arguments[4:])
-            case "torch._utils._rebuild_parameter" | "torch._utils._rebuild_parameter_with_state":
-                return arguments[0]
-            case "torch._tensor._rebuild_from_type_v2":  # a tensor with attributes of its own
-                return self._call(arguments[0], arguments[2])
-        return _object_of(function)
-
-    def _tensor(
-        self, storage: Any, offset: Any, shape: Any, strides: Any, *, rest: tuple[Any, ...]
-    ) -> Any:
-        if not isinstance(storage, Storage):
-            return Opaque("a tensor of a rare number type")
-        if len(rest) > 2 and rest[2]:  # after requires_grad and the hooks
-            return Opaque("a conjugated or negated view")
-        return self._make(place(storage, offset, shape, strides))
+        made = call(function, arguments, self._make)
+        if isinstance(made, dict | tuple | bytes):
+            self._copied += len(made)
+        if self._copied > MAX_COPIED:
+            raise ForeignFileError(f"its objects copy over {MAX_COPIED:,} items of each other")
+        self._stack.append(made)
 
     def _persistent(self, _: Any) -> None:
         """Push the storage that a tensor refers to by its key."""
@@ -214,65 +183,44 @@ class Unpickling:
             self._stack.append(rest[0])
             return
         name, key, _device, count, *view = rest
-        if kind != "storage" or not isinstance(name, _Name) or not isinstance(key, str):
+        if kind != "storage" or not isinstance(name, Name) or not isinstance(key, str):
             raise ForeignFileError("it refers to something that is no storage of numbers")
         if any(part is not None for part in view):
             raise ForeignFileError("its tensors share storages as torch before 0.4 stored them")
+        if type(count) is not int or not 0 <= count < MAX_NUMBER:
+            raise ForeignFileError(f"its storage {key!r} is declared with no sensible length")
         dtype = _DTYPES.get(name.kind.rpartition(".")[2])
         self._stack.append(self._storage(key, dtype, count) if dtype else Opaque("a storage"))
 
+    def _nothing(self, _: Any) -> None: ...
 
-def _key(key: Any) -> Any:
-    """Return a key that can be hashed: hashing a deep tuple would end the process."""
-    return key if isinstance(key, str | int | float | None) else Opaque("a key")
-
-
-def _mapping(arguments: tuple[Any, ...]) -> dict[Any, Any]:
-    content = arguments[-1] if arguments else ()
-    if isinstance(content, Opaque):  # the factory of a defaultdict
-        return {}
-    pairs = content.items() if isinstance(content, Mapping) else content
-    return {_key(key): value for key, value in pairs}
-
-
-def _object_of(function: Any) -> Opaque:
-    name = function.kind if isinstance(function, _Name) else "an unnamed class"
-    return Opaque(_KINDS.get(name, f"an object of {name!r}"))
-
-
-_VALUES = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False, "EMPTY_TUPLE": ()}
-
-_ARGUMENTS = {"BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"}
-_ARGUMENTS |= {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BINSTRING", "SHORT_BINSTRING"}
-_ARGUMENTS |= {"BINBYTES", "SHORT_BINBYTES", "BINBYTES8"}
-
-_INSTRUCTIONS: dict[str, Callable[[Unpickling, Any], None]] = {
-    "PROTO": lambda *_: None,
-    "FRAME": lambda *_: None,
-    "MARK": Unpickling._mark,
-    "EMPTY_LIST": Unpickling._list,
-    "EMPTY_DICT": Unpickling._dict,
-    "EMPTY_SET": Unpickling._set,
-    "TUPLE": Unpickling._tuple,
-    "TUPLE1": lambda self, _: self._short_tuple(1),
-    "TUPLE2": lambda self, _: self._short_tuple(2),
-    "TUPLE3": lambda self, _: self._short_tuple(3),
-    "FROZENSET": Unpickling._frozenset,
-    "APPEND": Unpickling._append,
-    "APPENDS": Unpickling._appends,
-    "ADDITEMS": Unpickling._appends,
-    "SETITEM": Unpickling._set_item,
-    "SETITEMS": Unpickling._set_items,
-    "BINPUT": Unpickling._remember,
-    "LONG_BINPUT": Unpickling._remember,
-    "MEMOIZE": Unpickling._memoize,
-    "BINGET": Unpickling._recall,
-    "LONG_BINGET": Unpickling._recall,
-    "GLOBAL": Unpickling._name,
-    "STACK_GLOBAL": Unpickling._name_of_stack,
-    "BUILD": Unpickling._build,
-    "NEWOBJ": Unpickling._new_object,
-    "NEWOBJ_EX": Unpickling._new_object_with_keywords,
-    "REDUCE": Unpickling._reduce,
-    "BINPERSID": Unpickling._persistent,
-}
+    _INSTRUCTIONS: ClassVar[Mapping[str, Callable[["Unpickling", Any], None]]] = {
+        "PROTO": _nothing,
+        "FRAME": _nothing,
+        "MARK": _mark,
+        "EMPTY_LIST": _list,
+        "EMPTY_DICT": _dict,
+        "EMPTY_SET": _set,
+        "TUPLE": _tuple,
+        "TUPLE1": _tuple1,
+        "TUPLE2": _tuple2,
+        "TUPLE3": _tuple3,
+        "FROZENSET": _frozenset,
+        "APPEND": _append,
+        "APPENDS": _appends,
+        "ADDITEMS": _appends,
+        "SETITEM": _set_item,
+        "SETITEMS": _set_items,
+        "BINPUT": _remember,
+        "LONG_BINPUT": _remember,
+        "MEMOIZE": _memoize,
+        "BINGET": _recall,
+        "LONG_BINGET": _recall,
+        "GLOBAL": _name,
+        "STACK_GLOBAL": _name_of_stack,
+        "BUILD": _build,
+        "NEWOBJ": _new_object,
+        "NEWOBJ_EX": _new_object_with_keywords,
+        "REDUCE": _reduce,
+        "BINPERSID": _persistent,
+    }

@@ -64,9 +64,9 @@ def _read(file: "_Bounded", make: Callable[[StoredTensor], Any]) -> Contents:
 
 
 class _Bounded(io.BufferedReader):
-    """A file of which no declared length takes more than `MAX_READ` at once; see `readinto`.
+    """A file of which no declared length takes more than `MAX_READ` at once.
 
-    Numbers are read into memory whose size was compared with the file's, by `readinto`.
+    Numbers are read in smaller pieces, into memory whose size was compared with the file's.
     """
 
     def read(self, size: int | None = -1, /) -> bytes:
