@@ -88,7 +88,7 @@ def damaged_files():
     yield from _wrong_types(state, rng, 40)
     for kind, good in kinds.items():
         for part in range(40):
-            yield f"{kind} cut at {part}/40", good[: len(good) * part // 40]
+            yield f"{kind} cut at {part} of 40", good[: len(good) * part // 40]
         for index in range(30):
             start = flipped(good[:2500], rng, rng.randint(1, 3))
             yield f"{kind} flip {index}", start + good[2500:]
