@@ -1,6 +1,11 @@
 """Laws of VGG16's weights: genuine, vouched for, or refused with a reason; never substituted."""
 
 import hashlib
+import io
+import os
+import random
+import zipfile
+from pathlib import Path
 from urllib.error import URLError
 
 import pytest
@@ -147,6 +152,57 @@ def test_weights_that_cannot_be_had_name_the_file_its_place_and_the_way_without(
 def test_a_missing_file_is_named(tmp_path):
     with pytest.raises(PerceptualWeightsError, match=r"none.pth.*No such file"):
         load_vgg16(str(tmp_path / "none.pth"))
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["FIFO", "folder"])
+def test_what_is_no_file_is_refused_and_never_waited_for(tmp_path, make):
+    make(tmp_path / "vgg.pth")
+    with pytest.raises(PerceptualWeightsError, match="is not a file but a"):
+        load_vgg16(str(tmp_path / "vgg.pth"))
+
+
+def _flipped(data, rng):
+    start = bytearray(data[:3000])
+    start[rng.randrange(len(start))] = rng.randrange(256)
+    return bytes(start) + data[3000:]
+
+
+def _zipped(data, level):
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED, compresslevel=level) as archive:
+        archive.writestr("archive/data.pkl", data)
+    return file.getvalue()
+
+
+def test_a_damaged_or_crafted_file_is_refused_whatever_it_leads_to(tmp_path):
+    rng = random.Random(4)  # noqa: S311 - damage is no secret
+    small = io.BytesIO()
+    torch.save({"features.0.weight": torch.zeros(64, 3, 3, 3)}, small)
+    files = [small.getvalue()[: small.tell() * part // 8] for part in range(8)]
+    files += [_flipped(small.getvalue(), rng) for _ in range(30)]
+    files += [
+        _zipped(bytes(50 << 20), 1),
+        b"\x80\x02})" + b"\x85" * 100_000 + b"K\x01s.",
+        (1 << 62).to_bytes(8, "little") + b"{}",
+    ]
+    for data in files:
+        (tmp_path / "vgg.pth").write_bytes(data)
+        with pytest.raises(PerceptualWeightsError, match=r"vgg\.pth"):
+            load_vgg16(str(tmp_path / "vgg.pth"), sha256(tmp_path / "vgg.pth"))
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_values_that_are_no_numbers_are_refused_whoever_vouches_for_them(tmp_path, value):
+    weights = made_up_weights()
+    weights["features.19.bias"][3] = value
+    torch.save(weights, tmp_path / "vgg.pth")
+    with pytest.raises(PerceptualWeightsError, match="'features.19.bias' .*finite"):
+        load_vgg16(str(tmp_path / "vgg.pth"), sha256(tmp_path / "vgg.pth"))
+
+
+def test_torchvision_s_own_file_of_before_torch_1_6_is_read(genuine, tmp_path):
+    torch.save(genuine[1], tmp_path / "old.pth", _use_new_zipfile_serialization=False)
+    assert load_vgg16(str(tmp_path / "old.pth")).provenance == "verified"
 
 
 def test_export_cuts_a_verified_file_to_what_is_used(genuine, tmp_path, capsys):

@@ -7,13 +7,11 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any, Self
 from urllib.error import URLError
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from vsr_losses.provenance import (
@@ -25,6 +23,9 @@ from vsr_losses.provenance import (
     is_rounded_from,
     what_is_wrong,
 )
+from vsr_settings import tensorfiles
+from vsr_settings.files import ForeignFileError, open_regular, replacing
+from vsr_settings.tensorfiles import StoredTensor
 
 TAPS = (3, 8, 15, 22)
 """Indices in torchvision's `features` of relu1_2, relu2_2, relu3_3 and relu4_3."""
@@ -99,6 +100,7 @@ def load_vgg16(source: str, trusted_sha256: str | None = None) -> VGG16:
                 f"{str(path)!r} is not the file that loss.perceptual_sha256 vouches for: "
                 f"its SHA-256 is {digest}"
             )
+        _check_values(path, weights)
         return VGG16(_as_float32(weights), "trusted by loss.perceptual_sha256")
     if not first_layers_are_genuine(weights) and not _is_genuine_in_half(weights):
         raise PerceptualWeightsError(
@@ -110,11 +112,9 @@ def load_vgg16(source: str, trusted_sha256: str | None = None) -> VGG16:
 
 
 def export_vgg16(vgg: VGG16, path: str | os.PathLike[str]) -> None:
-    """Write the 29 MiB of VGG16 that the loss uses as safetensors, atomically."""
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(save(dict(vgg.features.state_dict(prefix="features."))))
-    temporary.replace(path)
+    """Write the 29 MiB of VGG16 that the loss uses as safetensors, whole or not at all."""
+    with replacing(path) as file:
+        file.write(save(dict(vgg.features.state_dict(prefix="features."))))
 
 
 def _blank_features() -> nn.Sequential:
@@ -152,39 +152,37 @@ def _cached_file() -> Path:
 
 def _file_sha256(path: Path) -> str:
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
+    except (ForeignFileError, OSError) as error:
         raise PerceptualWeightsError(
-            f"VGG16's weights {str(path)!r} cannot be read ({error.strerror}); correct "
+            f"VGG16's weights {str(path)!r} cannot be read: {error}; correct "
             f"loss.perceptual_weights, {WITHOUT}"
         ) from error
 
 
 def _read(path: Path) -> Any:
     try:
-        if path.suffix == ".safetensors":
-            return load_file(path)
-        return torch.load(path, map_location="cpu", weights_only=True)
-    except (
-        SafetensorError,
-        UnpicklingError,
-        RuntimeError,
-        EOFError,
-        ValueError,
-        KeyError,
-    ) as error:
+        return tensorfiles.read(path, _tensor).value
+    except ForeignFileError as error:
         size = path.stat().st_size
         cut = path.name == FULL_FILE and size < FULL_FILE_BYTES
         reason = (
-            f"it has {size:,} of {FULL_FILE_BYTES:,} bytes, a download cut short"
-            if cut
-            else "it is no whole .pth or .safetensors file of tensors"
+            f"it has {size:,} of {FULL_FILE_BYTES:,} bytes, a download cut short" if cut else error
         )
         raise PerceptualWeightsError(
             f"VGG16's weights {str(path)!r} cannot be read: {reason}; fetch the file again, "
             f"{WITHOUT}"
         ) from error
+
+
+def _tensor(stored: StoredTensor) -> Tensor:
+    """Make a tensor of the bytes where they are."""
+    dtype: torch.dtype = getattr(torch, stored.dtype)
+    if not stored.data:
+        return torch.empty(stored.shape, dtype=dtype)
+    numbers = torch.frombuffer(stored.data, dtype=dtype)
+    return numbers.as_strided(stored.shape, stored.strides, stored.offset)
 
 
 def _convolutions(path: Path, stored: Any) -> dict[str, Tensor]:
@@ -200,6 +198,16 @@ def _convolutions(path: Path, stored: Any) -> dict[str, Tensor]:
             )
         state[name] = tensor
     return state
+
+
+def _check_values(path: Path, weights: Weights) -> None:
+    """Refuse what no loss can come out of, whoever vouches for it."""
+    for name, tensor in weights.items():
+        if not (tensor.is_floating_point() and tensor.isfinite().all()):
+            raise PerceptualWeightsError(
+                f"{str(path)!r} holds no usable VGG16: the values of {name!r} are {tensor.dtype}, "
+                f"not all of them finite numbers; use {FULL_FILE}, {WITHOUT}"
+            )
 
 
 def _is_genuine_in_half(weights: Weights) -> bool:
