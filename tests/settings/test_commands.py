@@ -9,9 +9,9 @@ import pytest
 
 from vsr_settings import load, loads, read
 from vsr_settings.__main__ import main
-from vsr_settings.explaining import amp_sentence
-from vsr_settings.presets import PRESETS
-from vsr_settings.reference import json_schema, reference_page
+from vsr_settings.commands.explain import amp_sentence
+from vsr_settings.hardware.presets import PRESETS
+from vsr_settings.commands.reference import json_schema, reference_page
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [str(path) for path in sorted((ROOT / "configs").glob("*.toml"))]

@@ -97,6 +97,10 @@ class Fact:
         """The words and numbers it names one by one."""
         return tuple(choice for kind in self.kinds for choice in kind.choices)
 
+    def of(self, settings: Settings) -> object:
+        """Its value in settings."""
+        return getattr(getattr(settings, self.section), self.name)
+
     def parse(self, text: str) -> object:
         """The value a text from the environment or an option stands for, not yet checked."""
         word = text.strip()

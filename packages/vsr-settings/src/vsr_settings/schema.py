@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from vsr_settings.presets import MemoryFormat, PresetName
+from vsr_settings.hardware.presets import MemoryFormat, PresetName
 
 Recompute = Literal["auto", "none", "blocks", "segments"]
 

@@ -25,7 +25,7 @@ from torch.utils.flop_counter import flop_registry
 from vsr_losses import VGG16, HybridLoss
 from vsr_model import Network
 from vsr_settings import Settings, card
-from vsr_settings.presets import Precision
+from vsr_settings.hardware.presets import Precision
 from vsr_train.average import WeightAverage
 from vsr_train.device import Platform
 from vsr_train.memory.allocator import reserved_bytes

@@ -1,24 +1,26 @@
-"""From an old Python configuration of upper-case names to TOML; the file is read, never executed.
+"""`import`: an old Python configuration of upper-case names as TOML; it is read, never executed.
 
 What comes out passes `check`: a value that does not is left out and listed with the reason.
 """
 
+import argparse
 import ast
 import operator
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from vsr_settings.budget import fits
-from vsr_settings.disk import has_patches
-from vsr_settings.errors import SettingsError
+from vsr_settings.commands.arguments import Commands, add_output, write_new
+from vsr_settings.errors import ExitCode, SettingsError
 from vsr_settings.fields import facts
-from vsr_settings.loading import read_text
-from vsr_settings.presets import PresetName, hardware_preset
-from vsr_settings.sources import UnreadableError
-from vsr_settings.spelling import RENAMED, meant
-from vsr_settings.writing import toml_value
+from vsr_settings.hardware.presets import PresetName, hardware_preset
+from vsr_settings.paths import has_patches, printable
+from vsr_settings.reading import UnreadableError, read_text, text_of
+from vsr_settings.reading.spelling import RENAMED, meant
+from vsr_settings.writing import toml_text
 
 _LARGEST: Final = 1 << 64
 _DEEPEST: Final = 50
@@ -68,21 +70,41 @@ class Imported:
 
     def toml(self) -> str:
         """The settings as TOML, in the schema's order."""
-        every = self.added | self.values
-        lines: list[str] = []
-        section = ""
-        for path, fact in facts().items():
-            if path not in every:
-                continue
-            if fact.section != section:
-                section = fact.section
-                lines += ["", f"[{section}]"]
-            lines.append(f"{fact.name} = {toml_value(every[path])}")
-        return "\n".join(lines[1:]) + "\n"
+        return toml_text(self.added | self.values)
 
 
 class NotConstantError(Exception):
     """An expression whose value cannot be known without running it."""
+
+
+def add_to(commands: Commands) -> None:
+    """Add the command and its options."""
+    command = commands.add_parser("import", help="turn an old Python configuration into TOML")
+    command.add_argument("config", metavar="CONFIG.py", help="upper-case names; it is not executed")
+    add_output(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    """Write or print what an old configuration becomes, and say what was left out."""
+    source = printable(options.config)
+    try:
+        imported = import_python(text_of(options.config))
+    except UnreadableError as error:
+        print(f"{source}: {error}", file=sys.stderr)
+        return ExitCode.SETTINGS
+    for dropped in imported.dropped:
+        where = f"{source}:{dropped.line}: {dropped.name}"
+        print(f"{where}: dropped: {dropped.reason}", file=sys.stderr)
+    for note in imported.notes:
+        print(f"{source}: {note}", file=sys.stderr)
+    if not imported.values:
+        print(f"{source}: holds no setting; see 'docs/settings.md' for names", file=sys.stderr)
+        return ExitCode.SETTINGS
+    if options.output is not None:
+        return write_new(options.output, imported.toml())
+    print(imported.toml(), end="")
+    return ExitCode.DONE
 
 
 def import_python(text: str) -> Imported:

@@ -69,16 +69,16 @@ def meant(path: str) -> str | None:
     known = facts()
     same_name = [fact.path for fact in known.values() if fact.name == name]
     if same_name:
-        return nearest(path, same_name) or same_name[0]
+        return closest_name(path, same_name) or same_name[0]
     if name in RENAMED or name in SIMILAR:
         return RENAMED.get(name) or SIMILAR[name]
     section = path.partition(".")[0]
     if section in section_types():
         here = [fact.name for fact in known.values() if fact.section == section]
-        close = nearest(name, here)
+        close = closest_name(name, here)
         if close:
             return f"{section}.{close}"
-    return nearest(path.lower(), known, cutoff=0.75)
+    return closest_name(path.lower(), known, cutoff=0.75)
 
 
 def meant_variable(variable: str) -> str | None:
@@ -91,10 +91,10 @@ def meant_variable(variable: str) -> str | None:
     path = meant(f"{section}.{name}".lower() if name else section.lower())
     if path:
         return facts()[path].variable
-    return nearest(variable.upper(), (fact.variable for fact in facts().values()), cutoff=0.8)
+    return closest_name(variable.upper(), (fact.variable for fact in facts().values()), cutoff=0.8)
 
 
-def nearest(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
+def closest_name(word: str, words: Iterable[str], cutoff: float = 0.6) -> str | None:
     """The one of `words` most like `word`, None where none is near."""
     close = difflib.get_close_matches(word, list(words), n=1, cutoff=cutoff)
     return close[0] if close else None

@@ -1,15 +1,18 @@
-"""The generated pages: `docs/settings.md` for people, `docs/settings.schema.json` for editors.
+"""`reference` and `schema`: `docs/settings.md` for people, `settings.schema.json` for editors.
 
 Both come from the schema, the presets and the rules alone, so that a test can tell them stale.
 """
 
+import argparse
 import inspect
 import json
 from collections.abc import Iterator
 from typing import Any
 
+from vsr_settings.commands.arguments import Commands
+from vsr_settings.errors import ExitCode
 from vsr_settings.fields import Fact, facts, section_types
-from vsr_settings.presets import PRESETS, HardwarePreset
+from vsr_settings.hardware.presets import PRESETS, HardwarePreset
 from vsr_settings.rules import RULES
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value
@@ -57,6 +60,20 @@ _COLUMNS = (
     "order",
     "batch",
 )
+
+
+def add_to(commands: Commands) -> None:
+    """Add both commands."""
+    schema = commands.add_parser("schema", help="print the JSON schema, docs/settings.schema.json")
+    schema.set_defaults(run=run)
+    page = commands.add_parser("reference", help="print the reference page, docs/settings.md")
+    page.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    """Print the page that is asked for."""
+    print(json_schema() if options.command == "schema" else reference_page(), end="")
+    return ExitCode.DONE
 
 
 def reference_page() -> str:
@@ -109,7 +126,7 @@ def _presets() -> Iterator[str]:
     yield from ("", "How each figure is known:", "")
     for preset in PRESETS.values():
         yield f"- `{preset.name}`"
-        yield from (f"    - `{figure}`: {note}" for figure, note in preset.status.items())
+        yield from (f"    - `{figure}`: {note}" for figure, note in preset.origins.items())
 
 
 def _cells(preset: HardwarePreset) -> Iterator[str]:

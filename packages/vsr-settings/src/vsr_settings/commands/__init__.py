@@ -1,0 +1,1 @@
+"""The commands of `python -m vsr_settings`, one a file: `add_to` says its options, `run` does it."""

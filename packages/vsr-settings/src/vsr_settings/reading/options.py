@@ -1,0 +1,59 @@
+"""What a command's options say: `--set section.name=value`, and those that are short for one."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from vsr_settings.errors import ABSENT
+from vsr_settings.fields import facts
+from vsr_settings.paths import printable
+from vsr_settings.reading.merge import nested
+from vsr_settings.reading.source import Report, Source
+from vsr_settings.reading.spelling import meant
+from vsr_settings.reading.values import refuse_unknown
+
+_LONGEST: Final = 120
+
+
+@dataclass(frozen=True)
+class Option:
+    """What an option sets, and how it was typed."""
+
+    text: str
+    """`section.name=value`"""
+    typed: str
+    """The option as messages show it."""
+
+
+def options_source(overrides: Iterable[str | Option], report: Report) -> Source:
+    """What options say; a bare `section.name=value` is one of `--set`."""
+    typed: dict[str, str] = {}
+    given: dict[str, str] = {}
+    for override in [overrides] if isinstance(overrides, str) else overrides:
+        option = override if isinstance(override, Option) else _set(override)
+        path, equals, text = option.text.partition("=")
+        path = path.strip()
+        fact = facts().get(path)
+        if not equals or not path:
+            rule = "must be 'section.name=value'"
+            report.refuse(option.typed, "", ABSENT, rule, _example(path))
+        elif fact is None:
+            refuse_unknown(option.typed, path, text, report)
+        elif not text.strip():
+            report.refuse(option.typed, path, text, f"must be {fact.allowed}", "give it a value")
+        elif path in typed:
+            report.refuse(option.typed, path, text, f"is also set by '{typed[path]}'", "keep one")
+        else:
+            given[path] = text
+        typed.setdefault(path, option.typed)
+    values = nested({facts()[path].variable: text for path, text in given.items()})
+    return Source(values, {(facts()[path].section, facts()[path].name): typed[path] for path in given})
+
+
+def _set(text: str) -> Option:
+    return Option(text, f"--set {printable(text)[:_LONGEST]}")
+
+
+def _example(path: str) -> str:
+    known = facts().get(path) or facts().get(meant(path) or "") or facts()["train.max_steps"]
+    return f"for example '--set {known.path}={known.default}'"
