@@ -5,11 +5,10 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from vsr_settings import load, precision
 from vsr_settings.fields import facts, section_types
+from vsr_settings.reading.spelling import RENAMED, SIMILAR, meant
 from vsr_settings.reading.values import allows
 from vsr_settings.schema import Settings
-from vsr_settings.reading.spelling import RENAMED, SIMILAR, meant
 
 
 def test_every_setting_has_a_docstring_a_wording_and_a_variable():
@@ -63,19 +62,3 @@ def test_names_of_other_trainers_lead_to_settings_that_exist():
     assert not {*RENAMED} & {*SIMILAR}
     assert meant("train.epochs") == "train.max_steps"
     assert meant("") is None
-
-
-@pytest.mark.parametrize(
-    ("options", "expected"),
-    [
-        ([], "fp16"),
-        (["train.use_amp=false"], "fp32"),
-        (["hardware.preset=a10"], "bf16"),
-        (["hardware.preset=a10", "train.amp_dtype=fp16"], "fp16"),
-        (["hardware.preset=cpu"], "bf16"),
-        (["run.device=cpu"], "bf16"),
-        (["hardware.compute_capability=8.0"], "bf16"),
-    ],
-)
-def test_automatic_precision_is_bf16_where_it_is_native_and_on_the_cpu(options, expected):
-    assert precision(load(overrides=options, environ={})) == expected

@@ -83,6 +83,11 @@ class Fact:
         return f"{self.section}.{self.name}"
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The names that lead to it in a file."""
+        return self.section, self.name
+
+    @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return f"VSR_{self.section}__{self.name}".upper()

@@ -1,1 +1,1 @@
-"""The commands of `python -m vsr_settings`, one a file: `add_to` says its options, `run` does it."""
+"""The commands: in each file `add_to` says a command's options, and `run` does what it is for."""

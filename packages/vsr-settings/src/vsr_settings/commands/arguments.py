@@ -8,7 +8,7 @@ from typing import TypeAlias
 from vsr_settings.errors import ExitCode
 from vsr_settings.paths import printable
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
+Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed
 """What `add_subparsers` gives."""
 
 

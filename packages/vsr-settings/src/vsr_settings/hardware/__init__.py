@@ -1,1 +1,1 @@
-"""What cards are: `presets.toml` as objects. Knows no settings, so that the schema can name cards."""
+"""What cards are: `presets.toml` as objects. The schema names cards, so nothing here knows it."""

@@ -28,7 +28,7 @@ def environment_source(environ: Mapping[str, str], report: Report) -> Source:
         else:
             given[variable] = text
         named.setdefault(variable, name)
-    places = {(by_variable[each].section, by_variable[each].name): named[each] for each in given}
+    places = {by_variable[each].keys: named[each] for each in given}
     return Source(nested(given), places)
 
 

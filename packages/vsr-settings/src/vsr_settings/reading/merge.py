@@ -34,6 +34,8 @@ def nested(variables: Mapping[str, str]) -> dict[str, dict[str, object]]:
     Args:
         variables: Text by variable, of variables that settings have.
     """
+    if not variables:
+        return {}
     from pydantic_settings import EnvSettingsSource  # noqa: PLC0415 - see below
 
     source = EnvSettingsSource(_merging())
@@ -62,7 +64,7 @@ def _merging() -> "type[BaseSettings]":
             named = Hardware.model_validate(self.current_state.get("hardware", {}))
             return {"hardware": preset_values(named)}
 
-    class _Merging(Settings, BaseSettings):  # type: ignore[misc]  # pydantic merges their configs
+    class _Merging(Settings, BaseSettings):
         # where settings are strict, pydantic-settings would convert texts in a way of its own
         model_config = SettingsConfigDict(
             strict=False, env_prefix=PREFIX, env_nested_delimiter="__"
@@ -73,7 +75,8 @@ def _merging() -> "type[BaseSettings]":
             cls,
             settings_cls: type[BaseSettings],
             init_settings: PydanticBaseSettingsSource,
-            **_readers: PydanticBaseSettingsSource,
+            *_readers: PydanticBaseSettingsSource,
+            **_more: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             said = init_settings()["sources"]
             written = (InitSettingsSource(settings_cls, values) for values in said)

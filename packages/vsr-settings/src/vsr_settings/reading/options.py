@@ -47,7 +47,7 @@ def options_source(overrides: Iterable[str | Option], report: Report) -> Source:
             given[path] = text
         typed.setdefault(path, option.typed)
     values = nested({facts()[path].variable: text for path, text in given.items()})
-    return Source(values, {(facts()[path].section, facts()[path].name): typed[path] for path in given})
+    return Source(values, {facts()[path].keys: typed[path] for path in given})
 
 
 def _set(text: str) -> Option:

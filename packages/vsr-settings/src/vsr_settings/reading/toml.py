@@ -66,7 +66,7 @@ def key_lines(text: str) -> dict[Keys, int]:
 
 
 def _refuse_syntax(error: Exception, label: str, text: str, report: Report) -> None:
-    """Report a text that is not TOML, at its line, and by its name a key that stands there twice."""
+    """Report a text that is not TOML, at its line; a key that stands there twice by its name."""
     message = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
     position = _POSITION.search(message)
     reason = message[: position.start()] if position else message

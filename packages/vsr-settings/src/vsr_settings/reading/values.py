@@ -47,13 +47,13 @@ def take_out_refused(source: Source, report: Report) -> list[Refused]:
     else:
         return []
     refused: list[Refused] = []
-    for section, *rest in dict.fromkeys(detail["loc"][:2] for detail in details):
-        if not rest:
-            _refuse_section(source, str(section), source.values.pop(section), report)
+    for keys in dict.fromkeys(tuple(map(str, detail["loc"][:2])) for detail in details):
+        section = keys[0]
+        if keys == (section,):
+            _refuse_section(source, section, source.values.pop(section), report)
             continue
-        path = f"{section}.{rest[0]}"
-        value = source.values[str(section)].pop(rest[0])
-        place = source.place(str(section), str(rest[0]))
+        path, place = ".".join(keys), source.place(*keys)
+        value = source.values[section].pop(keys[1])
         if path in facts():
             report.refused.add(path)
             refused.append(Refused(facts()[path], value, place))
@@ -131,16 +131,21 @@ def _near(fact: Fact, value: object) -> Iterator[object]:
     """
     if isinstance(value, str):
         yield fact.parse(value)
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+    if isinstance(value, bool) or not isinstance(value, int | float):
         return
-    if abs(value) < _SPELT_OUT:
+    if isinstance(value, float) and not math.isfinite(value):
+        return
+    short = abs(value) < _SPELT_OUT
+    if short:
         yield str(value)
     for kind in fact.kinds:
         if kind.type is not int:
             continue
-        if abs(value) < _SPELT_OUT and value == int(value):
+        if short and value == int(value):
             yield from (int(value), int(value) + 1)
-        yield from (choice for choice in kind.choices if choice >= value)
+        yield from (each for each in kind.choices if isinstance(each, int) and each >= value)
         last = kind.below - 1 if kind.below is not None else kind.high
-        yield from (bound for bound in (kind.low,) if bound is not None and value < bound)
-        yield from (bound for bound in (last,) if bound is not None and value > bound)
+        if kind.low is not None and value < kind.low:
+            yield kind.low
+        if last is not None and value > last:
+            yield last

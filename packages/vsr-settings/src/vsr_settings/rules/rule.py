@@ -34,8 +34,6 @@ class Rule:
     """Rules whose remedies come first: it is skipped where one of them is broken."""
 
 
-def rule(
-    *reads: str, files: bool = False, after: tuple[Rule, ...] = ()
-) -> Callable[[Check], Rule]:
+def rule(*reads: str, files: bool = False, after: tuple[Rule, ...] = ()) -> Callable[[Check], Rule]:
     """Make a rule of a check; its first setting that somebody wrote is where a message points."""
     return lambda check: Rule(reads, check, files, after)
