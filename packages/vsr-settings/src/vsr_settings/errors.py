@@ -25,14 +25,8 @@ class ExitCode(IntEnum):
     """A run that diverged or stagnated."""
 
 
-class _Absent:
-    """Stands for the value of a problem that has none."""
-
-    def __repr__(self) -> str:
-        return "ABSENT"
-
-
-ABSENT: Final = _Absent()
+ABSENT: Final = object()
+"""Stands for the value of a problem that has none."""
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,11 @@ import json
 from typing import Any, Final
 
 from vsr_settings.budget import budget_mib, fits
-from vsr_settings.card import card, effective_batch
+from vsr_settings.card import FROM_PRESET, card, effective_batch
 from vsr_settings.commands.arguments import Commands, add_set
 from vsr_settings.errors import ExitCode
 from vsr_settings.fields import facts, section_types
-from vsr_settings.hardware.presets import HardwarePreset, hardware_preset
+from vsr_settings.hardware.presets import hardware_preset
 from vsr_settings.memory import predict
 from vsr_settings.precision import device_of, precision
 from vsr_settings.reading import LoadedSettings, read
@@ -24,16 +24,6 @@ _ABILITIES: Final = {
     "tensor_cores": "tensor cores",
     "triton": "Triton (torch.compile)",
 }
-_FIGURES: Final = (
-    "vram_mib",
-    "reserve_mib",
-    "compute_capability",
-    "memory_format",
-    "bandwidth_gbs",
-    "fp32_tflops",
-    "fp16_tflops",
-    "bf16_tflops",
-)
 
 
 def add_to(commands: Commands) -> None:
@@ -95,7 +85,7 @@ def figures(loaded: LoadedSettings) -> dict[str, dict[str, Any]]:
     itself = card(loaded.settings.hardware)
     preset = hardware_preset(itself.name)
     found: dict[str, dict[str, Any]] = {}
-    for name in dict.fromkeys((*_FIGURES, *preset.origins)):
+    for name in dict.fromkeys((*preset.origins, *FROM_PRESET)):
         value = getattr(itself, name)
         source = loaded.sources.get(f"hardware.{name}", "")
         if value == getattr(preset, name):
@@ -177,33 +167,22 @@ def _shown(value: object) -> str:
 def _card_lines(loaded: LoadedSettings) -> list[str]:
     """What the card has and does natively, and how each figure is known."""
     itself = card(loaded.settings.hardware)
-    known = figures(loaded)
-    width = max(map(len, known))
-    return [
-        f"{_title(itself)}: {_room(itself)}",
-        f"native: {', '.join(_abilities(itself, native=True)) or 'none of these'}",
-        f"not native: {', '.join(_abilities(itself, native=False)) or 'nothing'}",
-        "how its figures are known:",
-        *(
-            f"  {name:<{width}}  {_shown(figure['value']):<15}  {figure['origin']}"
-            for name, figure in known.items()
-        ),
-    ]
-
-
-def _title(itself: HardwarePreset) -> str:
     capability = itself.compute_capability
-    return f"{itself.title}, compute capability {capability}" if capability else itself.title
-
-
-def _room(itself: HardwarePreset) -> str:
-    if itself.budget_mib is None:
-        return "memory is not budgeted"
-    return (
-        f"{itself.vram_mib} MiB - {itself.reserve_mib} MiB reserve = {itself.budget_mib} MiB for a "
-        "training step"
+    title = f"{itself.title}, compute capability {capability}" if capability else itself.title
+    memory = (
+        f"{itself.vram_mib} MiB - {itself.reserve_mib} MiB reserve = {itself.budget_mib} MiB "
+        "for a training step"
+        if itself.budget_mib is not None
+        else "memory is not budgeted"
     )
-
-
-def _abilities(itself: HardwarePreset, *, native: bool) -> list[str]:
-    return [words for name, words in _ABILITIES.items() if getattr(itself, name) == native]
+    native = [words for name, words in _ABILITIES.items() if getattr(itself, name)]
+    absent = [words for name, words in _ABILITIES.items() if not getattr(itself, name)]
+    known = figures(loaded).items()
+    width = max(len(name) for name, _ in known)
+    return [
+        f"{title}: {memory}",
+        f"native: {', '.join(native) or 'none of these'}",
+        f"not native: {', '.join(absent) or 'nothing'}",
+        "how its figures are known:",
+        *(f"  {name:<{width}}  {_shown(it['value']):<15}  {it['origin']}" for name, it in known),
+    ]

@@ -19,7 +19,7 @@ from vsr_settings.fields import facts
 from vsr_settings.hardware.presets import PresetName, hardware_preset
 from vsr_settings.paths import has_patches, printable
 from vsr_settings.reading import UnreadableError, read_text, text_of
-from vsr_settings.reading.spelling import RENAMED, meant
+from vsr_settings.reading.spelling import meant, other_names
 from vsr_settings.writing import toml_text
 
 _LARGEST: Final = 1 << 64
@@ -178,10 +178,9 @@ def _constant(node: ast.expr, known: dict[str, Value], depth: int = 0) -> Value:
             return _bounded(value)
         case ast.Name(id=name) if name in known:
             return known[name]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_number(_constant(operand, known, depth + 1))
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _number(_constant(operand, known, depth + 1))
+        case ast.UnaryOp(op=ast.USub() | ast.UAdd() as sign, operand=operand):
+            value = _number(_constant(operand, known, depth + 1))
+            return -value if isinstance(sign, ast.USub) else value
         case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
             one = _number(_constant(left, known, depth + 1))
             other = _number(_constant(right, known, depth + 1))
@@ -217,8 +216,9 @@ def _number(value: Value) -> float:
 def _setting(name: str) -> str | None:
     """The setting an old name stands for."""
     lower = name.lower()
-    if lower in RENAMED:
-        return RENAMED[lower]
+    renamed, _ = other_names()
+    if lower in renamed:
+        return renamed[lower]
     same = [fact.path for fact in facts().values() if fact.name == lower]
     return same[0] if len(same) == 1 else None
 

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 
-from vsr_settings.fields import facts
+from vsr_settings.fields import Fact, facts
 from vsr_settings.paths import printable
-from vsr_settings.reading.merge import PREFIX, nested
+from vsr_settings.reading.merge import PREFIX, text_source
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.spelling import meant_variable
 
@@ -12,24 +12,19 @@ from vsr_settings.reading.spelling import meant_variable
 def environment_source(environ: Mapping[str, str], report: Report) -> Source:
     """What every variable that begins with `VSR_` says, in either case."""
     by_variable = {fact.variable: fact for fact in facts().values()}
-    named: dict[str, str] = {}
-    given: dict[str, str] = {}
+    said: list[tuple[Fact, str, str]] = []
     for name in sorted(name for name in environ if name.upper().startswith(PREFIX)):
-        variable, text = name.upper(), environ[name]
-        fact = by_variable.get(variable)
-        if fact is None:
-            _refuse_unknown(name, text, report)
-        elif variable in named:
-            rule = f"is also set by {named[variable]!r}"
-            report.refuse(name, fact.path, text, rule, "unset one of the two")
-        elif not text.strip():
-            rule = f"must be {fact.allowed}"
-            report.refuse(name, fact.path, text, rule, "unset it, or give it a value")
+        fact = by_variable.get(name.upper())
+        if fact is not None:
+            said.append((fact, environ[name], name))
         else:
-            given[variable] = text
-        named.setdefault(variable, name)
-    places = {by_variable[each].keys: named[each] for each in given}
-    return Source(nested(given), places)
+            close = meant_variable(name)
+            if close:
+                report.refused.add(by_variable[close].path)
+            remedy = f"did you mean {close!r}?" if close else "unset it, or see 'docs/settings.md'"
+            rule = "no setting has this variable"
+            report.refuse(printable(name), "", environ[name], rule, remedy)
+    return text_source(said, report, "unset one of the two", "unset it, or give it a value")
 
 
 def world_size_of(environ: Mapping[str, str], report: Report) -> int | None:
@@ -44,12 +39,3 @@ def world_size_of(environ: Mapping[str, str], report: Report) -> int | None:
         report.refuse("WORLD_SIZE", fact.path, text, rule, "unset it, or start with torchrun")
         return None
     return number
-
-
-def _refuse_unknown(name: str, text: str, report: Report) -> None:
-    close = meant_variable(name)
-    if close:
-        section, _, setting = close.removeprefix(PREFIX).lower().partition("__")
-        report.refused.add(f"{section}.{setting}")
-    remedy = f"did you mean {close!r}?" if close else "unset it, or see 'docs/settings.md'"
-    report.refuse(printable(name), "", text, "no setting has this variable", remedy)

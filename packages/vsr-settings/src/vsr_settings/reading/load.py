@@ -17,7 +17,7 @@ from vsr_settings.reading.merge import PREFIX, merged
 from vsr_settings.reading.options import Option, options_source
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.toml import file_source, toml_source
-from vsr_settings.reading.values import take_out_refused
+from vsr_settings.reading.values import remedy, take_out_refused
 from vsr_settings.resolve import resolve
 from vsr_settings.rules import RULES, Rule, Violation, broken_rules, cautions
 from vsr_settings.schema import Settings
@@ -119,8 +119,10 @@ def _loaded(
     one = written.train.world_size
     concrete = changed(written, {"train.world_size": (world_size or 1) if one == "auto" else one})
     rules = rules if report.readable else ()
-    for value in refused:
-        value.report_to(report, concrete, rules)
+    for each in refused:
+        fact, value = each.fact, each.value
+        instead = remedy(fact, value, concrete, rules)
+        report.refuse(each.place, fact.path, value, f"must be {fact.allowed}", instead)
     problems = report.problems
     problems += [_problem(each, sources) for each in broken_rules(concrete, report.refused, rules)]
     if problems:
@@ -157,8 +159,8 @@ def _check_world_size(
     if world_size is not None and named not in ("auto", world_size):
         path = "train.world_size"
         rule = f"must be what WORLD_SIZE says, {world_size}"
-        remedy = 'write train.world_size = "auto", or start as many processes'
-        report.refuse(sources[path], path, named, rule, remedy)
+        instead = 'write train.world_size = "auto", or start as many processes'
+        report.refuse(sources[path], path, named, rule, instead)
 
 
 def _problem(violation: Violation, sources: Mapping[str, str]) -> Problem:

@@ -4,14 +4,13 @@ Its readers of files and of the process's environment stay out: they keep no lin
 first error and skip names they do not know (docs/decisions/settings-sources.md).
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from vsr_settings.card import preset_values
-from vsr_settings.fields import facts
-from vsr_settings.reading.source import Source
-from vsr_settings.schema import Hardware, Settings
+from vsr_settings.fields import Fact, facts
+from vsr_settings.reading.source import Report, Source
+from vsr_settings.schema import Settings
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -20,7 +19,7 @@ PREFIX: Final = "VSR_"
 
 
 def merged(sources: Iterable[Source]) -> Settings:
-    """The settings that sources give together with the preset and the defaults.
+    """The settings that sources give together, over the defaults.
 
     Args:
         sources: Values that the schema allows; what wins comes first.
@@ -28,21 +27,41 @@ def merged(sources: Iterable[Source]) -> Settings:
     return Settings.model_validate(dict(_merging()(sources=[source.values for source in sources])))
 
 
-def nested(variables: Mapping[str, str]) -> dict[str, dict[str, object]]:
-    """Values by name, by section, of variables as `VSR_SECTION__NAME`, each of its setting's type.
+def text_source(
+    said: Iterable[tuple[Fact, str, str]], report: Report, once: str, filled: str
+) -> Source:
+    """What variables or options say: text, that becomes values of their settings' types.
 
     Args:
-        variables: Text by variable, of variables that settings have.
+        said: Settings, each with a text and where that was written.
+        report: Where to refuse what is blank, or says a setting again.
+        once: What to do about a setting that is said twice.
+        filled: What to do about a blank text.
     """
-    if not variables:
+    texts: dict[str, str] = {}
+    places: dict[tuple[str, ...], str] = {}
+    for fact, text, place in said:
+        if fact.keys in places:
+            report.refuse(place, fact.path, text, f"is also set by '{places[fact.keys]}'", once)
+        elif not text.strip():
+            report.refuse(place, fact.path, text, f"must be {fact.allowed}", filled)
+        else:
+            texts[fact.variable.lower()] = text
+        places.setdefault(fact.keys, place)
+    return Source(_nested(texts), places)
+
+
+def _nested(texts: dict[str, str]) -> dict[str, dict[str, object]]:
+    """Values by name, by section, of texts by variable."""
+    if not texts:
         return {}
     from pydantic_settings import EnvSettingsSource  # noqa: PLC0415 - see below
 
     source = EnvSettingsSource(_merging())
-    source.env_vars = {variable.lower(): text for variable, text in variables.items()}
+    source.env_vars = texts
     return {
-        section: {name: facts()[f"{section}.{name}"].parse(text) for name, text in texts.items()}
-        for section, texts in source().items()
+        section: {name: facts()[f"{section}.{name}"].parse(text) for name, text in named.items()}
+        for section, named in source().items()
     }
 
 
@@ -56,13 +75,6 @@ def _merging() -> "type[BaseSettings]":
         PydanticBaseSettingsSource,
         SettingsConfigDict,
     )
-
-    class _Preset(InitSettingsSource):
-        """What the card that the sources above name is known to have."""
-
-        def __call__(self) -> dict[str, Any]:
-            named = Hardware.model_validate(self.current_state.get("hardware", {}))
-            return {"hardware": preset_values(named)}
 
     class _Merging(Settings, BaseSettings):
         # where settings are strict, pydantic-settings would convert texts in a way of its own
@@ -79,7 +91,6 @@ def _merging() -> "type[BaseSettings]":
             **_more: PydanticBaseSettingsSource,
         ) -> tuple[PydanticBaseSettingsSource, ...]:
             said = init_settings()["sources"]
-            written = (InitSettingsSource(settings_cls, values) for values in said)
-            return *written, _Preset(settings_cls, {})
+            return tuple(InitSettingsSource(settings_cls, values) for values in said)
 
     return _Merging

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Final
 
 from vsr_settings.errors import ABSENT
-from vsr_settings.fields import facts
+from vsr_settings.fields import Fact, facts
 from vsr_settings.paths import printable
-from vsr_settings.reading.merge import nested
+from vsr_settings.reading.merge import text_source
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.spelling import meant
 from vsr_settings.reading.values import refuse_unknown
@@ -27,27 +27,19 @@ class Option:
 
 def options_source(overrides: Iterable[str | Option], report: Report) -> Source:
     """What options say; a bare `section.name=value` is one of `--set`."""
-    typed: dict[str, str] = {}
-    given: dict[str, str] = {}
+    said: list[tuple[Fact, str, str]] = []
     for override in [overrides] if isinstance(overrides, str) else overrides:
         option = override if isinstance(override, Option) else _set(override)
         path, equals, text = option.text.partition("=")
         path = path.strip()
-        fact = facts().get(path)
         if not equals or not path:
             rule = "must be 'section.name=value'"
             report.refuse(option.typed, "", ABSENT, rule, _example(path))
-        elif fact is None:
+        elif path not in facts():
             refuse_unknown(option.typed, path, text, report)
-        elif not text.strip():
-            report.refuse(option.typed, path, text, f"must be {fact.allowed}", "give it a value")
-        elif path in typed:
-            report.refuse(option.typed, path, text, f"is also set by '{typed[path]}'", "keep one")
         else:
-            given[path] = text
-        typed.setdefault(path, option.typed)
-    values = nested({facts()[path].variable: text for path, text in given.items()})
-    return Source(values, {facts()[path].keys: typed[path] for path in given})
+            said.append((facts()[path], text, option.typed))
+    return text_source(said, report, "keep one", "give it a value")
 
 
 def _set(text: str) -> Option:

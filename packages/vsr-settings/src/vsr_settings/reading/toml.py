@@ -1,13 +1,12 @@
 """What a TOML text says, and the line on which every key of it stands.
 
-`tomllib` keeps no positions. Messages that can be clicked need them, so a scanner goes over the
-text again; it may assume valid TOML, and where it cannot tell (keys inside an inline table) the
-line of the key that holds them is given.
+`tomllib` keeps no positions, and messages that can be clicked need them, so a text it has read is
+gone over again. A key inside an inline table has the line of the key that holds it.
 """
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -20,18 +19,20 @@ Keys = tuple[str, ...]
 
 _POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 _TWICE: Final = re.compile(r"Cannot (overwrite|declare|mutate)")
-_BLANK: Final = re.compile(r"(?:[ \t\r\n]+|#[^\n]*)+")
-_SPACE: Final = re.compile(r"[ \t]*")
-_KEY: Final = re.compile(r"""[A-Za-z0-9_-]+|"(?:\\.|[^"\\])*"|'[^']*'""")
-_VALUE_PART: Final = re.compile(
-    r'"""(?:\\.|[^\\])*?"{3,5}'
+_NAME: Final = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
+_DOTTED: Final = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
+_TOKEN: Final = re.compile(
+    rf"^[ \t]*\[+[ \t]*(?P<table>{_DOTTED})[ \t]*\]+"
+    rf"|^[ \t]*(?P<key>{_DOTTED})[ \t]*="
+    r'|"""(?:\\.|[^\\])*?"{3,5}'
     r"|'''.*?'{3,5}"
     r'|"(?:\\.|[^"\\\n])*"'
     r"|'[^'\n]*'"
     r"|#[^\n]*"
-    r"|[\[{]|[\]}]|\n|[^\"'#\[\]{}\n]+",
-    re.DOTALL,
+    r"|[\[{\]}]",
+    re.DOTALL | re.MULTILINE,
 )
+"""A table, a key, or what may hold text like one: strings, comments and brackets."""
 
 
 def file_source(path: str | Path, report: Report) -> Source:
@@ -58,11 +59,7 @@ def toml_source(text: str, label: str, report: Report) -> Source:
 
 def key_lines(text: str) -> dict[Keys, int]:
     """The line, from 1, of every table and key of a valid TOML text."""
-    lines: dict[Keys, int] = {}
-    for keys, line in _keys(text):
-        for depth in range(1, len(keys) + 1):
-            lines.setdefault(keys[:depth], line)
-    return lines
+    return _first(_keys(text))
 
 
 def _refuse_syntax(error: Exception, label: str, text: str, report: Report) -> None:
@@ -87,68 +84,44 @@ def _refuse_syntax(error: Exception, label: str, text: str, report: Report) -> N
 def _twice(text: str, line: int) -> tuple[str, int, int] | None:
     """The last key up to a line, and the lines where it, or what holds it, was first and is now."""
     *before, (keys, again) = _keys("\n".join(text.split("\n")[:line]))
-    lines: dict[Keys, int] = {}
-    for earlier, at in before:
-        for depth in range(1, len(earlier) + 1):
-            lines.setdefault(earlier[:depth], at)
+    lines = _first(before)
     for depth in range(len(keys), 0, -1):
         if keys[:depth] in lines:
             return ".".join(keys[:depth]), lines[keys[:depth]], again
     return None
 
 
+def _first(found: Iterable[tuple[Keys, int]]) -> dict[Keys, int]:
+    """The first line of every key, and of those that hold it."""
+    lines: dict[Keys, int] = {}
+    for keys, line in found:
+        for depth in range(1, len(keys) + 1):
+            lines.setdefault(keys[:depth], line)
+    return lines
+
+
 def _keys(text: str) -> Iterator[tuple[Keys, int]]:
     """Every table and key of a text with its line, in order."""
     table: Keys = ()
-    position = _skip(_BLANK, text, 0)
-    while position < len(text):
-        line = text.count("\n", 0, position) + 1
-        header = text[position] == "["
-        opening = len(text[position:]) - len(text[position:].lstrip("[")) if header else 0
-        keys, position = _dotted(text, position + opening)
-        if not keys:
-            break
-        if header:
-            table = keys
-        yield keys if header else table + keys, line
-        position = _skip(_BLANK, text, position + opening if header else _after(text, position + 1))
+    line, counted, depth = 1, 0, 0
+    for token in _TOKEN.finditer(text):
+        line += text.count("\n", counted, token.start())
+        counted = token.start()
+        if depth == 0 and token["table"]:
+            table = _names(token["table"])
+            yield table, line
+        elif depth == 0 and token["key"]:
+            yield table + _names(token["key"]), line
+        elif token.group()[0] not in "\"'#":
+            brackets = re.sub(r"[^\[{\]}]", "", token.group())
+            depth += sum(1 if each in "[{" else -1 for each in brackets)
 
 
-def _dotted(text: str, position: int) -> tuple[Keys, int]:
-    """The keys of `a . "b" . c` and the position after them."""
-    keys: list[str] = []
-    while True:
-        position = _skip(_SPACE, text, position)
-        match = _KEY.match(text, position)
-        if match is None:
-            return tuple(keys), position
-        keys.append(_unquoted(match.group()))
-        position = _skip(_SPACE, text, match.end())
-        if text[position : position + 1] != ".":
-            return tuple(keys), position
-        position += 1
-
-
-def _after(text: str, position: int) -> int:
-    """The position after the value that starts here, at the end of its last line."""
-    depth = 0
-    while position < len(text):
-        match = _VALUE_PART.match(text, position)
-        if match is None:
-            return len(text)
-        part = match.group()
-        if part == "\n" and depth == 0:
-            return position
-        depth += (part in {"[", "{"}) - (part in {"]", "}"})
-        position = match.end()
-    return position
-
-
-def _skip(pattern: re.Pattern[str], text: str, position: int) -> int:
-    match = pattern.match(text, position)
-    return match.end() if match else position
-
-
-def _unquoted(key: str) -> str:
-    """A key's name; the escapes of a basic string are TOML's own."""
-    return next(iter(tomllib.loads(f"{key} = 0"))) if key[0] in "\"'" else key
+def _names(dotted: str) -> Keys:
+    """The names of `a . "b" . c`."""
+    table: object = tomllib.loads(f"{dotted} = 0")
+    names: list[str] = []
+    while isinstance(table, dict):
+        name, table = next(iter(table.items()))
+        names.append(name)
+    return tuple(names)

@@ -25,17 +25,11 @@ _CLOSE = 0.8
 
 @dataclass(frozen=True)
 class Refused:
-    """A value that its setting does not allow."""
+    """A value that its setting does not allow, and where it was written."""
 
     fact: Fact
     value: object
-    source: str
-
-    def report_to(self, report: Report, settings: Settings, rules: Sequence[Rule]) -> None:
-        """Report it, with a remedy that goes with the other settings."""
-        remedy = _remedy(self.fact, self.value, settings, rules)
-        rule = f"must be {self.fact.allowed}"
-        report.refuse(self.source, self.fact.path, self.value, rule, remedy)
+    place: str
 
 
 def take_out_refused(source: Source, report: Report) -> list[Refused]:
@@ -66,17 +60,17 @@ def refuse_unknown(place: str, path: str, value: object, report: Report) -> None
     """Report a name that no setting has."""
     close = meant(path)
     report.refused.add(close or path)
-    remedy = f"did you mean {close!r}?" if close else "see 'docs/settings.md' for every setting"
+    instead = f"did you mean {close!r}?" if close else "see 'docs/settings.md' for every setting"
     value = ABSENT if isinstance(value, dict) else value
-    report.refuse(place, printable(path), value, "unknown setting", remedy)
+    report.refuse(place, printable(path), value, "unknown setting", instead)
 
 
 def _refuse_section(source: Source, section: str, value: Any, report: Report) -> None:
     """Report what stands at the top of a file and is no section."""
     place = source.place(section)
     if section in section_types():
-        remedy = f"write '[{section}]' and its settings on lines of their own"
-        report.refuse(place, section, value, "is a section, not a setting", remedy)
+        instead = f"write '[{section}]' and its settings on lines of their own"
+        report.refuse(place, section, value, "is a section, not a setting", instead)
         return
     if not isinstance(value, dict):
         refuse_unknown(place, section, value, report)
@@ -87,8 +81,8 @@ def _refuse_section(source: Source, section: str, value: Any, report: Report) ->
         close = next((path.partition(".")[0] for path in inside if path), None)
     report.refused.update(f"{close}.{name}" for name in value)
     known = ", ".join(f"[{name}]" for name in section_types())
-    remedy = f"did you mean '[{close}]'?" if close else f"the sections are {known}"
-    report.refuse(place, f"[{printable(section)}]", ABSENT, "unknown section", remedy)
+    instead = f"did you mean '[{close}]'?" if close else f"the sections are {known}"
+    report.refuse(place, f"[{printable(section)}]", ABSENT, "unknown section", instead)
 
 
 def allows(fact: Fact, value: object) -> bool:
@@ -100,8 +94,15 @@ def allows(fact: Fact, value: object) -> bool:
     return True
 
 
-def _remedy(fact: Fact, value: object, settings: Settings, rules: Sequence[Rule]) -> str:
-    """What to write instead of a value that a setting refuses, so that the others still load."""
+def remedy(fact: Fact, value: object, settings: Settings, rules: Sequence[Rule]) -> str:
+    """What to write instead of a value that a setting refuses.
+
+    Args:
+        fact: The setting.
+        value: The value.
+        settings: The other settings, with which what is suggested must load.
+        rules: The rules between them.
+    """
     reading = [rule for rule in rules if fact.path in rule.reads]
 
     def loads(candidate: object) -> bool:

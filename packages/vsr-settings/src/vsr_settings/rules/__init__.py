@@ -4,51 +4,30 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import Final
 
-from vsr_settings.rules.cautions import cautions
-from vsr_settings.rules.data import (
-    digest_of_file,
-    perceptual_file_exists,
-    ranges_hold_a_window,
-    validation_held_out,
-)
-from vsr_settings.rules.device import (
-    a_card_each,
-    bf16_is_native,
-    capability_of_cuda,
-    device_of_preset,
-    fp16_can_be_scaled,
-    memory_beyond_reserve,
-    step_fits,
-)
+from vsr_settings.rules import data, device, training
+from vsr_settings.rules.device import cautions
 from vsr_settings.rules.rule import Rule, Violation
-from vsr_settings.rules.training import (
-    chunk_in_batch,
-    effective_batch_met,
-    learning_rates_ordered,
-    some_loss,
-    warmup_ends,
-)
 from vsr_settings.schema import Settings
 
 __all__ = ["RULES", "Rule", "Violation", "broken_rules", "cautions"]
 
 RULES: Final[tuple[Rule, ...]] = (
-    effective_batch_met,
-    bf16_is_native,
-    fp16_can_be_scaled,
-    learning_rates_ordered,
-    warmup_ends,
-    some_loss,
-    chunk_in_batch,
-    digest_of_file,
-    perceptual_file_exists,
-    ranges_hold_a_window,
-    validation_held_out,
-    memory_beyond_reserve,
-    capability_of_cuda,
-    device_of_preset,
-    a_card_each,
-    step_fits,
+    training.effective_batch_met,
+    device.bf16_is_native,
+    device.fp16_can_be_scaled,
+    training.learning_rates_ordered,
+    training.warmup_ends,
+    training.some_loss,
+    training.chunk_in_batch,
+    data.digest_of_file,
+    data.perceptual_file_exists,
+    data.ranges_hold_a_window,
+    data.validation_held_out,
+    device.memory_beyond_reserve,
+    device.capability_of_cuda,
+    device.device_of_preset,
+    device.a_card_each,
+    device.step_fits,
 )
 
 

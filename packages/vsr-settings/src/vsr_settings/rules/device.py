@@ -1,4 +1,4 @@
-"""Rules of the card and the device: what they do natively, and what fits them."""
+"""Rules of the card and the device: what they do natively, what fits them, what is hardly meant."""
 
 from collections.abc import Iterator
 
@@ -30,7 +30,6 @@ def bf16_is_native(settings: Settings) -> Iterator[Violation]:
             "'bf16' is in hardware from compute capability 8.0 on, but a "
             f"{itself.title} has {itself.compute_capability}, and torch emulates it, very slowly",
             "write train.amp_dtype = \"fp16\", which takes the same memory, or 'auto'",
-            ("train.amp_dtype", "hardware.compute_capability", "hardware.preset"),
         )
 
 
@@ -42,7 +41,6 @@ def fp16_can_be_scaled(settings: Settings) -> Iterator[Violation]:
         yield Violation(
             "'fp16' needs its losses scaled, which torch does on CUDA and CPUs alone, not on mps",
             'write train.amp_dtype = "auto", which is bf16 there',
-            ("train.amp_dtype", "run.device", "hardware.preset"),
         )
 
 
@@ -98,7 +96,7 @@ def a_card_each(settings: Settings) -> Iterator[Violation]:
         )
 
 
-_SIZES = (
+@rule(
     "model.n_feats",
     "model.n_blocks",
     "model.n_frames",
@@ -110,11 +108,6 @@ _SIZES = (
     "model.recompute",
     "loss.perceptual_weight",
     "loss.perceptual_chunk",
-)
-
-
-@rule(
-    *_SIZES,
     "hardware.preset",
     *(f"hardware.{name}" for name in FROM_PRESET),
     "train.accumulation_steps",
@@ -146,7 +139,6 @@ def step_fits(settings: Settings) -> Iterator[Violation]:
         "    or write hardware.allow_over_budget = true, if you know better"
         if rows
         else "no smaller patch or network fits it; choose another hardware.preset",
-        (*_SIZES, "hardware.vram_mib", "hardware.reserve_mib", "hardware.preset"),
     )
 
 
@@ -158,3 +150,22 @@ def over_budget(settings: Settings) -> str:
         f"{settings.model.recompute!r}, but a {itself.title} has {budget_mib(settings)} MiB for "
         f"it ({itself.vram_mib} less {itself.reserve_mib} in reserve)"
     )
+
+
+def cautions(settings: Settings) -> Iterator[str]:
+    """A sentence for everything that resolved settings hardly mean."""
+    if not fits(settings):
+        yield f"{over_budget(settings)}; hardware.allow_over_budget lets it start"
+    itself = card(settings.hardware)
+    slow_order = itself.compute_capability is not None and not itself.tensor_cores
+    if slow_order and itself.memory_format == "channels_last":
+        yield (
+            f"hardware.memory_format is 'channels_last', for which cuDNN has few kernels on a "
+            f"{itself.title}; 'contiguous' is faster there"
+        )
+    half = settings.train.use_amp and settings.train.amp_dtype == "fp16"
+    if half and device_of(settings).kind == "cpu":
+        yield (
+            "train.amp_dtype is 'fp16', which is slow on the CPU; 'auto' takes bf16 there and "
+            "what the card does natively elsewhere"
+        )

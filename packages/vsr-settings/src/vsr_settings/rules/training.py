@@ -36,7 +36,6 @@ def effective_batch_met(settings: Settings) -> Iterator[Violation]:
         f"write batch_size × accumulation_steps as one of {listed}"
         if pairs
         else f"{world} processes cannot share {wanted}: set hardware.effective_batch to a multiple",
-        ("train.batch_size", "train.accumulation_steps", "train.world_size"),
     )
 
 
@@ -116,5 +115,4 @@ def chunk_in_batch(settings: Settings) -> Iterator[Violation]:
             "perceptual_chunk must be at most train.batch_size, but they are "
             f"{loss.perceptual_chunk} and {batch}",
             f"write loss.perceptual_chunk = {batch}",
-            ("loss.perceptual_chunk", "train.batch_size"),
         )
