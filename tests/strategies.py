@@ -7,7 +7,7 @@ with one another only in `settings()`. Nothing here imports torch.
 from hypothesis import strategies as st
 
 from vsr_settings import Data, Hardware, Loss, Model, Run, Settings, Train
-from vsr_settings.presets import PRESETS, PresetName, hardware_preset
+from vsr_settings.hardware.presets import PRESETS, PresetName, hardware_preset
 
 PATHS = st.text(
     st.characters(exclude_categories=["Cc", "Cs"]), min_size=1, max_size=30
@@ -134,6 +134,8 @@ def settings(draw) -> Settings:
     model = draw(models())
     train = draw(trains())
     hardware = draw(hardware_sections())
+    if hardware.preset == "mps":
+        train = train.model_copy(update={"amp_dtype": "auto"})  # fp16 cannot be scaled there
     world = 1 if train.world_size == "auto" else train.world_size
     batch = train.batch_size * train.accumulation_steps * world
     if hardware.preset == "tesla-p4" or (batch <= 65536 and draw(st.booleans())):

@@ -9,9 +9,9 @@ import pytest
 
 from vsr_settings import load, loads, read
 from vsr_settings.__main__ import main
-from vsr_settings.explaining import amp_sentence
-from vsr_settings.presets import PRESETS
-from vsr_settings.reference import json_schema, reference_page
+from vsr_settings.commands.explain import amp_sentence, figures
+from vsr_settings.commands.reference import json_schema, reference_page
+from vsr_settings.hardware.presets import PRESETS
 
 ROOT = Path(__file__).parents[2]
 CONFIGS = [str(path) for path in sorted((ROOT / "configs").glob("*.toml"))]
@@ -138,12 +138,61 @@ def test_explain_shows_every_value_with_its_source(capsys):
     assert main(["explain", path, "--set", "train.seed=3"]) == 0
     page = capsys.readouterr().out
     assert " seed 3 --set train.seed=3 " in " ".join(page.split())
-    assert (
-        "7611             preset tesla-p4" in " ".join(page.split(" ")).replace("  ", " ") or page
-    )
+    assert " vram_mib 7611 preset tesla-p4 " in " ".join(page.split())
     assert "7611 MiB - 550 MiB reserve = 7061 MiB" in page
     assert "it saves memory, not time" in page
     assert "an optimiser step sees 16 samples" in page
+
+
+def test_explain_says_how_each_figure_of_the_card_is_known(tmp_path, capsys):
+    path = tmp_path / "x.toml"
+    path.write_text("[hardware]\nvram_mib = 7680\n", encoding="utf-8")
+    assert main(["explain", str(path), "--json"]) == 0
+    known = json.loads(capsys.readouterr().out)["card"]["figures"]
+    assert known["vram_mib"] == {"value": 7680, "origin": f"written: {path}:2"}
+    assert known["reserve_mib"]["origin"].startswith("inferred: 400 of context")
+    assert known["fp32_tflops"]["value"] == 5.5
+    assert main(["explain", str(path)]) == 0
+    page = " ".join(capsys.readouterr().out.split())
+    assert f"vram_mib 7680 written: {path}:2" in page
+    assert "bandwidth_gbs 192 reported: GDDR5, 256 bit" in page
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_figure_that_explain_shows_says_how_it_is_known(name):
+    loaded = read(overrides=[f"hardware.preset={name}"], environ={})
+    known = figures(loaded)
+    assert {"vram_mib", "memory_format"} <= set(known)
+    for figure in known.values():
+        assert figure["origin"].partition(":")[0] in {
+            "measured",
+            "reported",
+            "recalled",
+            "inferred",
+        }
+
+
+def test_a_capability_that_is_written_takes_its_memory_format_along():
+    known = figures(read(overrides=["hardware.compute_capability=8.0"], environ={}))
+    assert known["compute_capability"]["origin"].startswith("written: --set")
+    assert known["memory_format"]["origin"].startswith("inferred: follows from")
+
+
+@pytest.mark.parametrize(
+    ("typed", "path"),
+    [
+        (["--n-feats", "9999"], "model.n_feats"),
+        (["--preset", "tesla-p5000"], "hardware.preset"),
+        (["--effective-batch", "many"], "hardware.effective_batch"),
+        (["--patch", "60", "--set", "data.patch=61"], "data.patch"),
+    ],
+)
+def test_plan_names_the_options_that_were_typed(typed, path, capsys):
+    assert main(["plan", *typed]) == 2
+    report = capsys.readouterr().err
+    assert f"{' '.join(typed[-2:])}: {path}: " in report
+    assert "--set hardware.allow_over_budget" not in report
+    assert ("--set" in report) == ("--set" in typed)
 
 
 def test_explain_json_holds_the_settings_that_load_gives(capsys):

@@ -6,7 +6,7 @@ import pytest
 
 from vsr_settings import loads
 from vsr_settings.__main__ import main
-from vsr_settings.importing import import_python
+from vsr_settings.commands.importing import import_python
 
 OLD = '''
 """Configuration."""

@@ -7,7 +7,8 @@ from hypothesis import settings as hypothesis_settings
 from strategies import settings as whole_settings
 
 from vsr_settings import to_toml
-from vsr_settings.lines import key_lines, line_of
+from vsr_settings.reading.source import Report
+from vsr_settings.reading.toml import key_lines, toml_source
 
 AWKWARD = '''\
 # a = 1
@@ -52,9 +53,9 @@ def test_keys_are_found_among_strings_comments_and_brackets():
 
 
 def test_a_key_inside_an_inline_table_stands_where_its_table_does():
-    lines = key_lines("\nrun = {name = 'x'}\n")
-    assert line_of(lines, ("run", "name")) == 2
-    assert line_of(lines, ("train", "seed")) is None
+    source = toml_source("\nrun = {name = 'x'}\n", "x.toml", Report())
+    assert source.place("run", "name") == "x.toml:2"
+    assert source.place("train", "seed") == "x.toml"
 
 
 @given(whole_settings())

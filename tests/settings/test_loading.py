@@ -199,9 +199,3 @@ def test_a_path_that_names_no_file_is_refused(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(SettingsError, match="no such file|cannot be read"):
         read(path, environ={})
-
-
-def test_a_missing_file_suggests_its_neighbour(tmp_path):
-    (tmp_path / "p4-large.toml").touch()
-    with pytest.raises(SettingsError, match=r"did you mean '.*p4-large.toml'\?"):
-        read(tmp_path / "p4-lrage.toml", environ={})

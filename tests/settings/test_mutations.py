@@ -8,10 +8,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from vsr_settings import SettingsError, load, loads, read, to_toml
+from vsr_settings.commands.importing import import_python
 from vsr_settings.fields import facts
-from vsr_settings.importing import import_python
-from vsr_settings.presets import PRESETS
-from vsr_settings.sources import UnreadableError
+from vsr_settings.hardware.presets import PRESETS
+from vsr_settings.reading import UnreadableError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
 VALID = [to_toml(load(overrides=[f"hardware.preset={name}"], environ={})) for name in PRESETS] + [

@@ -5,9 +5,10 @@ from typing import get_args
 import pytest
 
 from vsr_settings import Hardware, PresetName, card, hardware_preset, match_preset
-from vsr_settings.presets import PRESETS, HardwarePreset, with_capability
+from vsr_settings.hardware.presets import PRESETS, HardwarePreset, with_capability
 
 CUDA = [preset for preset in PRESETS.values() if preset.compute_capability]
+KINDS = {"measured", "reported", "recalled", "inferred"}
 every_cuda = pytest.mark.parametrize("preset", CUDA, ids=[preset.name for preset in CUDA])
 
 
@@ -54,7 +55,7 @@ def test_every_figure_says_how_it_is_known(name):
     figures = ("bandwidth_gbs", "fp32_tflops", "fp16_tflops", "bf16_tflops")
     stated = [figure for figure in figures if getattr(preset, figure) is not None]
     for figure in ("vram_mib", "memory_format", *stated):
-        assert preset.status[figure].split(":")[0] in {"REPORTED", "RECALLED", "INFERRED"}
+        assert preset.origins[figure].split(": ")[0] in KINDS
 
 
 def test_torch_convolves_half_precision_in_single_where_there_are_no_tensor_cores():

@@ -99,6 +99,31 @@ def test_a_cpu_or_mps_preset_is_not_budgeted_but_can_be():
     assert not allowed("hardware.vram_mib=0")
 
 
+def test_fp16_is_allowed_where_its_losses_can_be_scaled():
+    assert not allowed("train.amp_dtype=fp16", "hardware.preset=mps", "run.device=mps")
+    assert allowed("train.amp_dtype=fp16", "hardware.preset=mps", "run.device=cpu")
+    assert allowed("train.amp_dtype=fp16", "hardware.preset=mps", "train.use_amp=false")
+    assert allowed("train.amp_dtype=bf16", "hardware.preset=mps")
+
+
+def test_one_process_may_name_its_card_and_several_take_one_each():
+    two = ["train.world_size=2", "train.batch_size=2"]
+    assert allowed("run.device=cuda:3")
+    assert allowed("run.device=cuda", *two)
+    assert not allowed("run.device=cuda:3", *two)
+
+
+def test_a_rule_comes_after_those_whose_remedies_come_first():
+    for place, rule in enumerate(RULES):
+        assert set(map(id, rule.after)) <= set(map(id, RULES[:place]))
+
+
+def test_a_batch_that_is_suggested_holds_what_vgg16_sees_at_once():
+    with pytest.raises(SettingsError) as refusal:
+        load(overrides=["train.batch_size=8", "loss.perceptual_chunk=4"], environ={})
+    assert "one of 4 × 4, 8 × 2, 16 × 1" in refusal.value.problems[0].remedy
+
+
 def test_devices_go_with_their_presets():
     assert allowed("run.device=cpu")
     assert allowed("run.device=cuda:3")

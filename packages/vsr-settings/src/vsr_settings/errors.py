@@ -3,20 +3,30 @@
 import reprlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import IntEnum
 from typing import Final
 
 _LONGEST_VALUE: Final = 80
 _LONGEST_INTEGER: Final = 1024
 
 
-class _Absent:
-    """Stands for the value of a problem that has none."""
+class ExitCode(IntEnum):
+    """What a command returns; never 0 after a failure."""
 
-    def __repr__(self) -> str:
-        return "ABSENT"
+    DONE = 0
+    """Finished, or stopped on request after saving."""
+    SETTINGS = 2
+    """Settings, checkpoint or run folder refused."""
+    DATA = 3
+    """Footage that cannot be used."""
+    DEVICE = 4
+    """A device that cannot be used, or too little memory on it."""
+    LEARNING = 5
+    """A run that diverged or stagnated."""
 
 
-ABSENT: Final = _Absent()
+ABSENT: Final = object()
+"""Stands for the value of a problem that has none."""
 
 
 @dataclass(frozen=True)

@@ -83,6 +83,11 @@ class Fact:
         return f"{self.section}.{self.name}"
 
     @property
+    def keys(self) -> tuple[str, ...]:
+        """The names that lead to it in a file."""
+        return self.section, self.name
+
+    @property
     def variable(self) -> str:
         """The environment variable that sets it."""
         return f"VSR_{self.section}__{self.name}".upper()
@@ -96,6 +101,10 @@ class Fact:
     def choices(self) -> tuple[object, ...]:
         """The words and numbers it names one by one."""
         return tuple(choice for kind in self.kinds for choice in kind.choices)
+
+    def of(self, settings: Settings) -> object:
+        """Its value in settings."""
+        return getattr(getattr(settings, self.section), self.name)
 
     def parse(self, text: str) -> object:
         """The value a text from the environment or an option stands for, not yet checked."""

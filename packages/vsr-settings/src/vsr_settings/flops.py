@@ -7,8 +7,9 @@ bound that no implementation can beat, not a measurement.
 from dataclasses import dataclass
 from itertools import pairwise
 
-from vsr_settings.planned import card, precision
-from vsr_settings.presets import HardwarePreset, Precision
+from vsr_settings.card import card
+from vsr_settings.hardware.presets import HardwarePreset, Precision
+from vsr_settings.precision import precision
 from vsr_settings.schema import Settings
 from vsr_settings.sizes import FP32, SEGMENT_BLOCKS, VGG_CHANNELS, Sizes, sizes_of
 

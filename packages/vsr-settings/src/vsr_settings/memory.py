@@ -7,8 +7,8 @@ and replays the caching allocator on them.
 from dataclasses import dataclass, fields, replace
 from typing import Final
 
+from vsr_settings.hardware.presets import Precision
 from vsr_settings.moments import Step
-from vsr_settings.presets import Precision
 from vsr_settings.schema import Settings
 from vsr_settings.sizes import FP32, Sizes, sizes_in, sizes_of
 from vsr_settings.slack import MIB, held

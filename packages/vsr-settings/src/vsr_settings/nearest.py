@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vsr_settings.budget import fits, needed_mib
-from vsr_settings.planned import card
+from vsr_settings.card import card
 from vsr_settings.recomputation import LEAST_FIRST, least_recomputation, recomputing
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value

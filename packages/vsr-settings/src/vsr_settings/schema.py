@@ -1,7 +1,7 @@
 """What a training run is: every setting, its unit, its range and its default.
 
 Plain frozen models: building one reads no file and no environment, so a stored settings text
-reloads as it was stored. `vsr_settings.loading` is the only place that consults other sources.
+reloads as it was stored. `vsr_settings.reading` is the only place that consults other sources.
 """
 
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
 
-from vsr_settings.presets import MemoryFormat, PresetName
+from vsr_settings.hardware.presets import MemoryFormat, PresetName
 
 Recompute = Literal["auto", "none", "blocks", "segments"]
 Degradation = Literal["bicubic", "area"]
@@ -88,23 +88,17 @@ class Hardware(Section):
 
     preset: PresetName = "tesla-p4"
     """The card, by name; `cpu` for none."""
-
     vram_mib: Annotated[int, Field(ge=0, le=1 << 24)] | None = None
     """Memory the driver reports for the card, in MiB. Left out: the preset's."""
-
     reserve_mib: Annotated[int, Field(ge=0, le=1 << 20)] | None = None
     """Memory kept free for the CUDA context, workspaces and the display, in MiB."""
-
     compute_capability: Capability | None = None
     """CUDA compute capability, as in `"6.1"`. Decides which precisions are native."""
-
     effective_batch: Annotated[int, Field(ge=1, le=65536)] | None = None
     """Samples every optimiser step must see: batch_size × accumulation_steps × world_size."""
-
     memory_format: MemoryFormat | None = None
     """Order in which tensors are stored: `contiguous` is right on Pascal, `channels_last` where
     there are tensor cores, and on the CPU."""
-
     allow_over_budget: bool = False
     """Train even where the predicted peak exceeds the card; warned instead of refused."""
 
@@ -114,16 +108,12 @@ class Model(Section):
 
     n_feats: Annotated[int, Field(ge=1, le=1024)] = 64
     """Feature channels throughout the network."""
-
     n_blocks: Annotated[int, Field(ge=2, le=512, multiple_of=2)] = 24
     """Residual blocks of both trunks together; even, each trunk has half."""
-
     n_frames: OddFrames = 5
     """Low-resolution frames in a window; odd, the centre one is enlarged."""
-
     scale: Literal[2, 3, 4] = 3
     """Enlargement of each side."""
-
     recompute: Recompute = "auto"
     """What backward computes again instead of keeping: `none`, `blocks` (each block keeps only its
     input), `segments` (stretches of blocks keep only theirs), or `auto`: the least that fits."""
@@ -134,22 +124,17 @@ class Loss(Section):
 
     l1_weight: Weight = 1.0
     """Weight of the mean absolute error."""
-
     ms_weight: Weight = 0.0
     """Weight of the mean absolute error after 2×2 average pooling."""
-
     grad_weight: Weight = 0.0
     """Weight of the mean absolute error of the absolute finite differences."""
-
     perceptual_weight: Weight = 0.1
     """Weight of the VGG16 feature distance; 0 trains without VGG16."""
-
     perceptual_weights: Text = "imagenet"
     """VGG16's weights: `imagenet` (torchvision's IMAGENET1K_V1) or the path of a file."""
 
     perceptual_sha256: Sha256 | None = None
     """SHA-256 of the `perceptual_weights` file you vouch for, where it is not known as genuine."""
-
     perceptual_chunk: Annotated[int, Field(ge=1, le=4096)] = 1
     """Samples whose VGG16 activations are in memory at once; more is seldom faster."""
 
@@ -160,38 +145,29 @@ class Data(Section):
     train: Text = "data/train"
     """Training source: a video, a folder of videos, a folder with `Patches/GT` and `Patches/LR`, or
     `demo` (the photographs of scikit-image, filmed by a moving camera)."""
-
     val: Text = "data/val"
     """Validation source, of the same kinds; never trained on."""
-
     train_frames: FrameRange = ":"
     """Frames of every training video to use, as `first:stop`."""
-
     val_frames: FrameRange = ":"
     """Frames of every validation video to use, as `first:stop`."""
-
     patch: Annotated[int, Field(ge=8, le=4096)] = 180
     """Side of a low-resolution training crop, in pixels."""
 
     degradation: Degradation = "bicubic"
     """How low-resolution frames are made: antialiased bicubic, or means of scale×scale pixels."""
-
     workers: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = "auto"
     """Processes that cut training clips; `auto` leaves a core to the training loop."""
-
     val_windows: Annotated[int, Field(ge=1, le=10_000)] = 4
     """Windows validated per clip, evenly spaced over it."""
-
     val_border: Annotated[int, Field(ge=0, le=256)] = 6
     """Pixels cut from each side of a picture before it is measured."""
-
     val_tile: Annotated[int, Field(ge=16, le=4096)] = 256
     """Side in low-resolution pixels of the tiles that validation enlarges a frame in: bounds its
     memory and changes no figure."""
-
     cache_dir: Text = "~/.cache/vsr"
-    """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs."""
-
+    """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs. Where
+    there is no home, `~` is in the system's temporary folder."""
     cache_gib: Annotated[float, Field(gt=0, le=1 << 20)] = 20.0
     """Most disk space the decoded frames of this run's sources may take, in GiB."""
 
@@ -201,19 +177,15 @@ class Train(Section):
 
     batch_size: Annotated[int, Field(ge=1, le=4096)] = 4
     """Samples in one forward and backward pass."""
-
     accumulation_steps: Annotated[int, Field(ge=1, le=4096)] = 4
     """Passes whose gradients one optimiser step averages."""
-
     world_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Processes that train together; `auto` is torchrun's `WORLD_SIZE`, else 1."""
-
     use_amp: bool = True
     """Mixed precision: on Pascal it saves memory, not time."""
-
     amp_dtype: Literal["auto", "fp16", "bf16"] = "auto"
-    """Half precision to use; `auto` is bf16 where it is native, else fp16."""
-
+    """Half precision to use; `auto` is bf16 where it is native, fp16 on other CUDA cards, else
+    none."""
     max_steps: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     """Optimiser steps of the whole run."""
 
@@ -222,22 +194,16 @@ class Train(Section):
 
     max_lr: Annotated[float, Field(gt=0, le=1)] = 4e-4
     """Learning rate after warm-up."""
-
     min_lr: Annotated[float, Field(ge=0, le=1)] = 4e-6
     """Learning rate at the last step of the cosine."""
-
     warmup_steps: Annotated[int, Field(ge=0, le=100_000_000)] | Literal["auto"] = "auto"
     """Steps over which the learning rate rises; `auto` is 1 % of max_steps, at most 500."""
-
     weight_decay: Annotated[float, Field(ge=0, le=10)] = 0.0
     """AdamW's decoupled weight decay."""
-
     grad_clip: Annotated[float, Field(ge=0, le=1e6)] = 1.0
     """Largest L2 norm of the whole gradient; larger ones are scaled down to it. 0 never clips."""
-
     ema_decay: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Share of the averaged weights that a step keeps; validation and `best` use the average."""
-
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     """Decides the initial weights and the order and augmentation of samples."""
 
@@ -247,7 +213,6 @@ class Train(Section):
 
     val_every: Annotated[int, Field(ge=1)] = 1000
     """Steps between validations; the last step always validates."""
-
     save_every: Annotated[int, Field(ge=1)] = 500
     """Steps between checkpoints; the last step always saves."""
 
@@ -259,11 +224,9 @@ class Train(Section):
 
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] = 3
     """Latest checkpoints kept; older ones are deleted."""
-
     watch_every: Annotated[int, Field(ge=1)] = 100
     """Steps between looks at whether the run learns; one takes about as long as a third of a
     micro-batch."""
-
     on_stagnation: Literal["stop", "warn"] = "stop"
     """What happens to a run that stagnates or diverges, or whose training pairs are wrong: `stop`
     saves it and ends it with its diagnosis, `warn` tells the diagnosis and goes on."""
@@ -274,10 +237,8 @@ class Run(Section):
 
     name: RunName = "run"
     """Name of the run's folder."""
-
     dir: Text = "runs"
     """Folder that holds run folders."""
-
     device: Device = "auto"
     """`auto` (CUDA, else mps, else the CPU), `cpu`, `mps`, `cuda` or `cuda:N`."""
 

@@ -5,8 +5,8 @@ The arithmetic that the memory budget and the count of operations share.
 
 from dataclasses import dataclass
 
-from vsr_settings.planned import precision
-from vsr_settings.presets import Precision
+from vsr_settings.hardware.presets import Precision
+from vsr_settings.precision import precision
 from vsr_settings.schema import Settings
 
 SEGMENT_BLOCKS = 4

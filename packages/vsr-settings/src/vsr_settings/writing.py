@@ -1,6 +1,7 @@
 """Settings as TOML text that reloads equal."""
 
 import json
+from collections.abc import Mapping
 
 from vsr_settings.fields import facts
 from vsr_settings.schema import Settings
@@ -11,16 +12,22 @@ def to_toml(settings: Settings) -> str:
 
     Settings that are left out, such as hardware fields no preset fills, are not written.
     """
+    values = {path: fact.of(settings) for path, fact in facts().items()}
+    return toml_text({path: value for path, value in values.items() if value is not None})
+
+
+def toml_text(values: Mapping[str, object]) -> str:
+    """Values by path, as in `train.seed`, as TOML in the schema's order."""
     lines: list[str] = []
     section = ""
-    for fact in facts().values():
+    for path, fact in facts().items():
+        if path not in values:
+            continue
         if fact.section != section:
             section = fact.section
-            lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
-        value = getattr(getattr(settings, section), fact.name)
-        if value is not None:
-            lines.append(f"{fact.name} = {toml_value(value)}")
-    return "\n".join(lines) + "\n"
+            lines += ["", f"[{section}]"]
+        lines.append(f"{fact.name} = {toml_value(values[path])}")
+    return "\n".join(lines[1:]) + "\n"
 
 
 def toml_value(value: object) -> str:

@@ -26,7 +26,7 @@ from vsr_device.platform import Platform
 from vsr_losses import VGG16, HybridLoss
 from vsr_model import Network
 from vsr_settings import Settings, card
-from vsr_settings.presets import Precision
+from vsr_settings.hardware.presets import Precision
 from vsr_train.memory.allocator import reserved_bytes
 from vsr_train.step.average import WeightAverage
 from vsr_train.step.state import TrainingState, make_optimizer

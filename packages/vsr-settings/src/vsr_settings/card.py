@@ -1,9 +1,9 @@
-"""What a run is planned for: its card, its precision there, and the samples of a step."""
+"""The card that settings are for: its preset with what `[hardware]` says otherwise."""
 
 from dataclasses import replace
 from typing import Any
 
-from vsr_settings.presets import HardwarePreset, Precision, hardware_preset, with_capability
+from vsr_settings.hardware.presets import HardwarePreset, hardware_preset, with_capability
 from vsr_settings.schema import Hardware, Settings
 
 FROM_PRESET = (
@@ -17,7 +17,7 @@ FROM_PRESET = (
 
 
 def card(hardware: Hardware) -> HardwarePreset:
-    """The card a run is planned for: its preset with the overrides applied.
+    """The card of a section: its preset with the section's own figures.
 
     What is native follows an overridden compute capability.
     """
@@ -30,20 +30,9 @@ def card(hardware: Hardware) -> HardwarePreset:
 
 def preset_values(hardware: Hardware) -> dict[str, Any]:
     """What `FROM_PRESET` fields of the card come to, less those that no preset knows."""
-    planned = card(hardware)
-    values = {name: getattr(planned, name) for name in FROM_PRESET}
+    itself = card(hardware)
+    values = {name: getattr(itself, name) for name in FROM_PRESET}
     return {name: value for name, value in values.items() if value is not None}
-
-
-def precision(settings: Settings) -> Precision:
-    """The precision of convolutions on the card that is planned for."""
-    if not settings.train.use_amp:
-        return "fp32"
-    if settings.train.amp_dtype != "auto":
-        return settings.train.amp_dtype
-    planned = card(settings.hardware)
-    on_cpu = planned.name == "cpu" or settings.run.device == "cpu"
-    return "bf16" if on_cpu or planned.native_bf16 else "fp16"
 
 
 def effective_batch(settings: Settings) -> int:

@@ -1,40 +1,32 @@
-"""From an old Python configuration of upper-case names to TOML; the file is read, never executed.
+"""`import`: an old Python configuration of upper-case names as TOML; it is read, never executed.
 
 What comes out passes `check`: a value that does not is left out and listed with the reason.
 """
 
+import argparse
 import ast
-import operator
+import sys
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
 from vsr_settings.budget import fits
-from vsr_settings.disk import has_patches
-from vsr_settings.errors import SettingsError
+from vsr_settings.commands.arguments import Commands, add_output, write_new
+from vsr_settings.commands.constants import NotConstantError, Value, constant
+from vsr_settings.errors import ExitCode, SettingsError
 from vsr_settings.fields import facts
-from vsr_settings.loading import read_text
-from vsr_settings.presets import PresetName, hardware_preset
-from vsr_settings.sources import UnreadableError
-from vsr_settings.spelling import RENAMED, meant
-from vsr_settings.writing import toml_value
+from vsr_settings.hardware.presets import PresetName, hardware_preset
+from vsr_settings.paths import has_patches, printable
+from vsr_settings.reading import UnreadableError, read_text, text_of
+from vsr_settings.reading.spelling import meant, other_names
+from vsr_settings.rules import RULES
+from vsr_settings.rules.device import step_fits
+from vsr_settings.schema import Settings
+from vsr_settings.writing import toml_text
 
-_LARGEST: Final = 1 << 64
-_DEEPEST: Final = 50
 _PRESET: Final[PresetName] = "tesla-p4"
 _OVER_BUDGET: Final = "hardware.allow_over_budget"
-_ARITHMETIC: Final[dict[type[ast.operator], Callable[[float, float], float]]] = {
-    ast.Add: operator.add,
-    ast.Sub: operator.sub,
-    ast.Mult: operator.mul,
-    ast.Div: operator.truediv,
-    ast.FloorDiv: operator.floordiv,
-    ast.Mod: operator.mod,
-    ast.Pow: operator.pow,
-}
-
-Value = bool | int | float | str
 
 
 @dataclass(frozen=True)
@@ -68,21 +60,37 @@ class Imported:
 
     def toml(self) -> str:
         """The settings as TOML, in the schema's order."""
-        every = self.added | self.values
-        lines: list[str] = []
-        section = ""
-        for path, fact in facts().items():
-            if path not in every:
-                continue
-            if fact.section != section:
-                section = fact.section
-                lines += ["", f"[{section}]"]
-            lines.append(f"{fact.name} = {toml_value(every[path])}")
-        return "\n".join(lines[1:]) + "\n"
+        return toml_text(self.added | self.values)
 
 
-class NotConstantError(Exception):
-    """An expression whose value cannot be known without running it."""
+def add_to(commands: Commands) -> None:
+    """Add the command and its options."""
+    command = commands.add_parser("import", help="turn an old Python configuration into TOML")
+    command.add_argument("config", metavar="CONFIG.py", help="upper-case names; it is not executed")
+    add_output(command)
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> ExitCode:
+    """Write or print what an old configuration becomes, and say what was left out."""
+    source = printable(options.config)
+    try:
+        imported = import_python(text_of(options.config))
+    except UnreadableError as error:
+        print(f"{source}: {error}", file=sys.stderr)
+        return ExitCode.SETTINGS
+    for dropped in imported.dropped:
+        where = f"{source}:{dropped.line}: {dropped.name}"
+        print(f"{where}: dropped: {dropped.reason}", file=sys.stderr)
+    for note in imported.notes:
+        print(f"{source}: {note}", file=sys.stderr)
+    if not imported.values:
+        print(f"{source}: holds no setting; see 'docs/settings.md' for names", file=sys.stderr)
+        return ExitCode.SETTINGS
+    if options.output is not None:
+        return write_new(options.output, imported.toml())
+    print(imported.toml(), end="")
+    return ExitCode.DONE
 
 
 def import_python(text: str) -> Imported:
@@ -98,7 +106,7 @@ def import_python(text: str) -> Imported:
     known: dict[str, Value] = {}
     for name, line, expression in _assignments(_parsed(text)):
         try:
-            value = known[name] = _constant(expression, known)
+            value = known[name] = constant(expression, known)
         except NotConstantError as error:
             imported.dropped.append(Dropped(name, line, str(error)))
             continue
@@ -112,8 +120,12 @@ def import_python(text: str) -> Imported:
             imported.drop(path, f"{name} on line {line} sets {path} too")
         imported.values[path] = _converted(path, value)
         imported.names[path] = (name, line)
-    _drop_refused(imported)
-    _note_memory(imported)
+    if not fits(_without_refused(imported)):
+        imported.added[_OVER_BUDGET] = True
+        imported.notes.append(
+            f"{_OVER_BUDGET} is true: a training step does not fit the reference card; leave it "
+            "out and 'check' says what does"
+        )
     imported.dropped.sort(key=lambda dropped: dropped.line)
     return imported
 
@@ -147,56 +159,12 @@ def _assignments(tree: ast.Module) -> Iterator[tuple[str, int, ast.expr]]:
                 yield name, node.lineno, value
 
 
-def _constant(node: ast.expr, known: dict[str, Value], depth: int = 0) -> Value:
-    """The value of a literal, of arithmetic of literals, or of a name given before."""
-    if depth > _DEEPEST:
-        raise NotConstantError("is nested too deeply to read")
-    match node:
-        case ast.Constant(value=bool() | int() | float() | str() as value):
-            return _bounded(value)
-        case ast.Name(id=name) if name in known:
-            return known[name]
-        case ast.UnaryOp(op=ast.USub(), operand=operand):
-            return -_number(_constant(operand, known, depth + 1))
-        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
-            return _number(_constant(operand, known, depth + 1))
-        case ast.BinOp(left=left, op=operation, right=right) if type(operation) in _ARITHMETIC:
-            one = _number(_constant(left, known, depth + 1))
-            other = _number(_constant(right, known, depth + 1))
-            return _computed(operation, one, other)
-        case _:
-            raise NotConstantError("is not a literal or arithmetic of literals; it was not run")
-
-
-def _computed(operation: ast.operator, one: float, other: float) -> Value:
-    if isinstance(operation, ast.Pow) and abs(other) > _LARGEST.bit_length():
-        raise NotConstantError("is too large a power")
-    try:
-        value = _ARITHMETIC[type(operation)](one, other)
-    except (ArithmeticError, ValueError) as error:
-        raise NotConstantError(f"cannot be computed: {error}") from error
-    if isinstance(value, complex):
-        raise NotConstantError("is not a real number")
-    return _bounded(value)
-
-
-def _bounded(value: Value) -> Value:
-    if isinstance(value, int) and abs(value) > _LARGEST:
-        raise NotConstantError("is too large a number")
-    return value
-
-
-def _number(value: Value) -> float:
-    if isinstance(value, bool | str):
-        raise NotConstantError(f"is arithmetic with {value!r}")
-    return value
-
-
 def _setting(name: str) -> str | None:
     """The setting an old name stands for."""
     lower = name.lower()
-    if lower in RENAMED:
-        return RENAMED[lower]
+    renamed, _ = other_names()
+    if lower in renamed:
+        return renamed[lower]
     same = [fact.path for fact in facts().values() if fact.name == lower]
     return same[0] if len(same) == 1 else None
 
@@ -214,7 +182,7 @@ def _converted(path: str, value: Value) -> Value:
 def _complete(imported: Imported) -> None:
     """Add what an old configuration had no name for, and say so."""
     values = imported.values
-    added: dict[str, Value] = {"hardware.preset": _PRESET, _OVER_BUDGET: True}
+    added: dict[str, Value] = {"hardware.preset": _PRESET}
     notes = [f"hardware.preset is {_PRESET!r}, the reference card; write your own"]
     root = values.get("data.train")
     if isinstance(root, str) and "data.val" not in values:
@@ -237,34 +205,21 @@ def _complete(imported: Imported) -> None:
     imported.added, imported.notes = added, notes
 
 
-def _note_memory(imported: Imported) -> None:
-    """Say so where what is imported does not fit the card; it is kept as it was all the same."""
-    settings = read_text(imported.toml(), "imported").settings
-    if fits(settings):
-        del imported.added[_OVER_BUDGET]
-        return
-    imported.notes.append(
-        f"{_OVER_BUDGET} is true: a training step does not fit the reference card; leave it out "
-        "and 'check' says what does"
-    )
-
-
 def _whole(values: Mapping[str, Value], path: str) -> int:
     value = values.get(path, facts()[path].default)
     return value if isinstance(value, int) else 0
 
 
-def _drop_refused(imported: Imported) -> None:
-    """Leave out what the settings refuse, until they refuse nothing."""
+def _without_refused(imported: Imported) -> Settings:
+    """Leave out what the settings refuse, until they refuse nothing, whether or not they fit."""
+    rules = [rule for rule in RULES if rule is not step_fits]
     while True:
         _complete(imported)
         try:
-            read_text(imported.toml(), "imported")
+            return read_text(imported.toml(), "imported", rules).settings
         except SettingsError as error:
             refused = {problem.path: problem.reason for problem in error.problems}
-            named = [path for path in refused if path in imported.names]
-            # a refusal of what was added alone is answered by starting from nothing
-            for path in named or list(imported.names):
-                imported.drop(path, refused.get(path, "contradicts another setting"))
-        else:
-            return
+        named = [path for path in refused if path in imported.names]
+        # a refusal of what was added alone is answered by starting from nothing
+        for path in named or list(imported.names):
+            imported.drop(path, refused.get(path, "contradicts another setting"))

@@ -1,67 +1,61 @@
-"""The generated pages: `docs/settings.md` for people, `docs/settings.schema.json` for editors.
+"""`reference` and `schema`: `docs/settings.md` for people, `settings.schema.json` for editors.
 
 Both come from the schema, the presets and the rules alone, so that a test can tell them stale.
 """
 
+import argparse
 import inspect
 import json
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from importlib.resources import files
+from typing import Any, Final
 
+from vsr_settings.commands.arguments import Commands
+from vsr_settings.errors import ExitCode
 from vsr_settings.fields import Fact, facts, section_types
-from vsr_settings.presets import PRESETS, HardwarePreset
+from vsr_settings.hardware.presets import PRESETS, HardwarePreset
 from vsr_settings.rules import RULES
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value
 
-_OPENING = """\
-# Settings
+_COLUMNS: Final[dict[str, Callable[[HardwarePreset], object]]] = {
+    "preset": lambda preset: f"`{preset.name}`",
+    "card": lambda preset: preset.title,
+    "memory": lambda preset: preset.vram_mib or None,
+    "budget": lambda preset: preset.budget_mib,
+    "capability": lambda preset: preset.compute_capability,
+    "fp16": lambda preset: preset.native_fp16,
+    "bf16": lambda preset: preset.native_bf16,
+    "TF32": lambda preset: preset.native_tf32,
+    "tensor cores": lambda preset: preset.tensor_cores,
+    "Triton": lambda preset: preset.triton,
+    "bandwidth": lambda preset: preset.bandwidth_gbs,
+    "fp32": lambda preset: preset.fp32_tflops,
+    "fp16 rate": lambda preset: preset.fp16_tflops,
+    "order": lambda preset: preset.memory_format,
+    "batch": lambda preset: preset.effective_batch,
+}
+"""The table of presets, column by column."""
 
-<!-- Generated: python -m vsr_settings reference > docs/settings.md -->
 
-A run is described by one TOML file of six sections. What is written in several places is taken from
-the first of these that has it:
+def add_to(commands: Commands) -> None:
+    """Add both commands."""
+    schema = commands.add_parser("schema", help="print the JSON schema, docs/settings.schema.json")
+    schema.set_defaults(run=run)
+    page = commands.add_parser("reference", help="print the reference page, docs/settings.md")
+    page.set_defaults(run=run)
 
-1. an option, `--set train.batch_size=2`;
-2. an environment variable, `VSR_TRAIN__BATCH_SIZE=2`: `VSR_`, the section, two underscores, the
-   setting, in upper or lower case;
-3. the TOML file;
-4. the hardware preset, for the settings of `[hardware]`;
-5. the default.
 
-In TOML the type counts: `batch_size = "4"` and `batch_size = true` are refused. Variables and
-options are text, read as the setting's type: `4`, `1e-4`, `true`, `false`, `1` and `0`. An empty
-variable is refused rather than ignored: unset it. Every variable that begins with `VSR_` must be a
-setting's. All problems are reported at once, each with its source, value, rule and remedy:
-
-    python -m vsr_settings check configs/*.toml
-    python -m vsr_settings explain configs/p4.toml --set train.max_steps=200
-
-`#:schema ../docs/settings.schema.json` at the top of a file lets editors complete and check it.
-"""
-
-_COLUMNS = (
-    "preset",
-    "card",
-    "memory",
-    "budget",
-    "capability",
-    "fp16",
-    "bf16",
-    "TF32",
-    "tensor cores",
-    "Triton",
-    "bandwidth",
-    "fp32",
-    "fp16 rate",
-    "order",
-    "batch",
-)
+def run(options: argparse.Namespace) -> ExitCode:
+    """Print the page that is asked for."""
+    print(json_schema() if options.command == "schema" else reference_page(), end="")
+    return ExitCode.DONE
 
 
 def reference_page() -> str:
     """`docs/settings.md`."""
-    parts = [_OPENING]
+    opening = files("vsr_settings.commands").joinpath("reference.md")
+    parts = [opening.read_text(encoding="utf-8")]
     for name, model in section_types().items():
         doc = " ".join((inspect.getdoc(model) or "").split())
         rows = (_row(fact) for fact in facts().values() if fact.section == name)
@@ -105,31 +99,23 @@ def _presets() -> Iterator[str]:
         f"|{'---|' * len(_COLUMNS)}",
     )
     for preset in PRESETS.values():
-        yield f"| {' | '.join(_cells(preset))} |"
+        yield f"| {' | '.join(_cell(column(preset)) for column in _COLUMNS.values())} |"
     yield from ("", "How each figure is known:", "")
     for preset in PRESETS.values():
         yield f"- `{preset.name}`"
-        yield from (f"    - `{figure}`: {note}" for figure, note in preset.status.items())
+        yield from (f"    - `{figure}`: {note}" for figure, note in preset.origins.items())
 
 
-def _cells(preset: HardwarePreset) -> Iterator[str]:
-    yield f"`{preset.name}`"
-    yield preset.title
-    yield str(preset.vram_mib or "")
-    yield str(preset.budget_mib or "")
-    yield preset.compute_capability or ""
-    for able in (
-        preset.native_fp16,
-        preset.native_bf16,
-        preset.native_tf32,
-        preset.tensor_cores,
-        preset.triton,
-    ):
-        yield "yes" if able else "no"
-    for figure in (preset.bandwidth_gbs, preset.fp32_tflops, preset.fp16_tflops):
-        yield "" if figure is None else f"{figure:g}"
-    yield preset.memory_format
-    yield str(preset.effective_batch or "")
+def _cell(value: object) -> str:
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "yes" if value else "no"
+        case float():
+            return f"{value:g}"
+        case _:
+            return str(value)
 
 
 def _without_null(schema: Any) -> Any:

@@ -1,0 +1,53 @@
+"""A user's path has a meaning, whatever is written and wherever home is."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from vsr_settings import load
+from vsr_settings.paths import expanded, has_patches, is_file, printable, same_path
+
+ODD = ["", "~", "~/x", "~nobody-here/x", "~\0/x", "a\0b", "~\ud800", "x" * 5000, "~/" + "x" * 5000]
+
+
+@pytest.fixture
+def _no_home(monkeypatch):
+    pwd = pytest.importorskip("pwd")
+
+    def unknown(_user):
+        raise KeyError
+
+    monkeypatch.delenv("HOME", raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", unknown)
+
+
+def test_home_is_home(monkeypatch, tmp_path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert expanded("~/.cache/vsr") == tmp_path / ".cache" / "vsr"
+    assert expanded(Path("a") / "~") == Path("a") / "~"
+
+
+@pytest.mark.usefixtures("_no_home")
+def test_without_a_home_the_cache_is_among_the_temporary_files():
+    cache = expanded(load(environ={}).data.cache_dir)
+    assert cache.is_relative_to(tempfile.gettempdir())
+    assert cache.parts[-2:] == (".cache", "vsr")
+
+
+@pytest.mark.usefixtures("_no_home")
+def test_a_home_of_nobody_stays_as_it_is_written():
+    assert expanded("~nobody-here/x") == Path("~nobody-here/x")
+
+
+@pytest.mark.usefixtures("_no_home")
+@given(st.text(max_size=20) | st.sampled_from(ODD))
+def test_no_path_raises(text):
+    expanded(text)
+    expanded(f"~{text}")
+    assert not is_file(f"no-such-folder/{text}")
+    assert not has_patches(f"no-such-folder/{text}")
+    assert same_path(text, text)
+    assert printable(text).isprintable()
