@@ -2,11 +2,10 @@
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TypeAlias
 
 from vsr_settings.errors import ExitCode
-from vsr_settings.paths import printable
+from vsr_settings.paths import expanded, printable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed
 """What `add_subparsers` gives."""
@@ -31,7 +30,7 @@ def add_output(command: argparse.ArgumentParser) -> None:
 def write_new(output: str, text: str) -> ExitCode:
     """Write a settings file that is not there yet; say why where that cannot be."""
     try:
-        with Path(output).open("x", encoding="utf-8") as file:
+        with expanded(output).open("x", encoding="utf-8") as file:
             file.write(text)
     except FileExistsError:
         reason = "exists; give another name to -o"

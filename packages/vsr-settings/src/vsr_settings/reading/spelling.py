@@ -1,4 +1,4 @@
-"""Finding what was meant by a name that is not a setting."""
+"""What was meant by a name that is not a setting."""
 
 import difflib
 import tomllib
