@@ -3,15 +3,22 @@
 import os
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Final, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from vsr_device.errors import DeviceError
-from vsr_settings import Settings, Train, card
+from vsr_settings import DeviceFacts, Precision, Settings, Train, card, precision_on
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
+
+AMP_DTYPES: Final[dict[Precision, torch.dtype | None]] = {
+    "fp32": None,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+}
+"""Half precision of autocast by precision; None is none."""
 
 
 @dataclass(frozen=True)
@@ -59,10 +66,9 @@ class Platform:
         return torch.GradScaler(self.device.type, enabled=self.amp_dtype == torch.float16)
 
     @property
-    def precision(self) -> str:
+    def precision(self) -> Precision:
         """The precision of convolutions, as settings name it."""
-        names = {None: "fp32", torch.float16: "fp16", torch.bfloat16: "bf16"}
-        return names[self.amp_dtype]
+        return next(name for name, dtype in AMP_DTYPES.items() if dtype == self.amp_dtype)
 
 
 def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
@@ -76,7 +82,8 @@ def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
         DeviceError: if the device is not there.
     """
     device = _choose_device(settings.run.device, local_rank)
-    amp_dtype, notes = _choose_precision(settings.train, device)
+    precision = precision_on(settings.train, _device_facts(device))
+    notes = _precision_notes(settings.train, device, precision)
     planned = card(settings.hardware)
     if device.type == "cpu" and settings.run.device == "auto" and planned.compute_capability:
         missing = (
@@ -89,7 +96,7 @@ def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
     if device.type == "cuda":
         torch.cuda.set_device(device)
         notes += _set_arithmetic(device, deterministic=settings.train.deterministic)
-    return Platform(device, amp_dtype, memory_format, notes)
+    return Platform(device, AMP_DTYPES[precision], memory_format, notes)
 
 
 def _set_arithmetic(device: torch.device, *, deterministic: bool) -> tuple[str, ...]:
@@ -125,24 +132,29 @@ def _choose_device(name: str, local_rank: int) -> torch.device:
     return device
 
 
-def _choose_precision(
-    train: Train, device: torch.device
-) -> tuple[torch.dtype | None, tuple[str, ...]]:
-    if not train.use_amp:
-        return None, ()
-    if train.amp_dtype != "auto":
-        return {"fp16": torch.float16, "bf16": torch.bfloat16}[train.amp_dtype], ()
+def _device_facts(device: torch.device) -> DeviceFacts:
     match device.type:
         case "cuda":
             # Without this argument torch counts its slow emulation on older cards as support.
             native = torch.cuda.is_bf16_supported(including_emulation=False)
-            return (torch.bfloat16 if native else torch.float16), ()
-        case "cpu" if _cpu_has_bf16():
-            return torch.bfloat16, ("on this CPU AMP means bf16",)
-        case "cpu":
-            return None, ("this CPU has no bf16 arithmetic: training in fp32, without AMP",)
+            return DeviceFacts("cuda", native_bf16=native)
+        case "mps":
+            return DeviceFacts("mps", native_bf16=_mps_has_bf16())
         case _:
-            return torch.float16, ()
+            return DeviceFacts("cpu", native_bf16=_cpu_has_bf16())
+
+
+def _precision_notes(train: Train, device: torch.device, precision: Precision) -> tuple[str, ...]:
+    """Say what `auto` came to on a CPU, where nobody would guess it."""
+    if device.type != "cpu" or not train.use_amp or train.amp_dtype != "auto":
+        return ()
+    if precision == "bf16":
+        return ("on this CPU AMP means bf16",)
+    return ("this CPU has no bf16 arithmetic: training in fp32, without AMP",)
+
+
+def _mps_has_bf16() -> bool:
+    return torch.backends.mps.is_macos_or_newer(14, 0)
 
 
 def _cpu_has_bf16() -> bool:

@@ -25,6 +25,7 @@ from vsr_losses.provenance import (
 )
 from vsr_settings import tensorfiles
 from vsr_settings.files import ForeignFileError, open_regular, replacing
+from vsr_settings.paths import expanded
 from vsr_settings.tensorfiles import StoredTensor
 
 TAPS = (3, 8, 15, 22)
@@ -89,7 +90,7 @@ def load_vgg16(source: str, trusted_sha256: str | None = None) -> VGG16:
     Raises:
         PerceptualWeightsError: if the weights cannot be had, read or trusted.
     """
-    path = _published_file() if source == "imagenet" else Path(source).expanduser()
+    path = _published_file() if source == "imagenet" else expanded(source)
     digest = _file_sha256(path)
     weights = _convolutions(path, _read(path))
     if digest == FULL_FILE_SHA256:

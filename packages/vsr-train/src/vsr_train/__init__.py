@@ -7,7 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from vsr_train.errors import DivergedError, ExitCode, RunError, StagnatedError
+    from vsr_settings import ExitCode
+    from vsr_train.errors import DivergedError, RunError, StagnatedError
     from vsr_train.loop import start
     from vsr_train.run import Run, prepare
 

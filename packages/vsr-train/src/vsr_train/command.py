@@ -10,8 +10,8 @@ from rich.logging import RichHandler
 from vsr_data import DataError
 from vsr_device import DeviceError, joined
 from vsr_losses import PerceptualWeightsError
-from vsr_settings import SettingsError, read
-from vsr_train.errors import ExitCode, RunError
+from vsr_settings import ExitCode, SettingsError, read
+from vsr_train.errors import RunError
 from vsr_train.loop import start
 from vsr_train.report import open_consoles
 from vsr_train.run import opening, prepare, validate_only

@@ -1,21 +1,6 @@
 """What ends a run early, and the exit code of each."""
 
-from enum import IntEnum
-
-
-class ExitCode(IntEnum):
-    """What the command returns; never 0 after a failure."""
-
-    DONE = 0
-    """Finished, or stopped on request after saving."""
-    SETTINGS = 2
-    """Settings, checkpoint or run folder refused."""
-    DATA = 3
-    """Footage that cannot be used."""
-    DEVICE = 4
-    """A device that cannot be used, or too little memory on it."""
-    LEARNING = 5
-    """A run that diverged or stagnated."""
+from vsr_settings import ExitCode
 
 
 class RunError(Exception):

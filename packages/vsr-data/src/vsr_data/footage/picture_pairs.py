@@ -11,9 +11,9 @@ from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip, Footage, Rejected
 from vsr_data.footage.names import clip_names
 from vsr_data.footage.png import check_png, read_rgb
-from vsr_data.paths import printable
 from vsr_data.pixels import Pixels, Size
 from vsr_data.request import Request
+from vsr_settings.paths import printable
 
 
 class PictureClip(Clip):

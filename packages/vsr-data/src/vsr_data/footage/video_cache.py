@@ -13,11 +13,11 @@ from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, Fram
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Rejected
-from vsr_data.paths import printable
 from vsr_data.request import SMALLEST_PATCH, Request
 from vsr_data.video import FrameRange, Header, Tally, frames, read_header
 from vsr_data.video.container import DECODE_ERRORS, reason_of
 from vsr_data.video.header import count_packets
+from vsr_settings.paths import printable
 
 logger = logging.getLogger(__name__)
 
