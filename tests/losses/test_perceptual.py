@@ -117,6 +117,12 @@ def test_without_gradients_it_measures_and_keeps_nothing(vgg_module):
     assert vgg_module(sr, sr) == 0
 
 
+def test_equal_pictures_have_a_gradient_of_nothing(vgg_module):
+    sr = torch.rand(1, 3, 8, 8, requires_grad=True)
+    vgg_module(sr, sr.detach().clone()).backward()
+    assert not sr.grad.any()
+
+
 @pytest.mark.parametrize(("samples", "chunk"), [(1, 1), (2, 1), (4, 1), (3, 2), (4, 2)])
 def test_only_a_chunk_of_activations_is_alive_at_once_and_only_the_gradient_after(samples, chunk):
     """At most three and a half of relu1_2's activations a sample, which no layout of two pictures
