@@ -83,9 +83,17 @@ def settings_of(options):
 
 
 @pytest.fixture
-def command(options, capsys):
-    """Run `python -m vsr_train` in this process; return (exit code, stdout, stderr)."""
+def restored_signals():
+    """Put back the handlers of stop signals, which the program replaces."""
     handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+@pytest.fixture
+def command(options, capsys, restored_signals):
+    """Run `python -m vsr_train` in this process; return (exit code, stdout, stderr)."""
 
     def run(*arguments, **changed):
         chosen = options | {name.replace("__", "."): str(v) for name, v in changed.items()}
@@ -95,6 +103,4 @@ def command(options, capsys):
         assert "Traceback" not in err
         return code, out, err
 
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return run

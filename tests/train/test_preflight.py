@@ -12,6 +12,7 @@ from vsr_train.device import Platform, choose_platform
 from vsr_train.preflight import CardFacts, check_card, has_kernels, judge
 from vsr_train.rehearsal import make_steps, rehearse
 from vsr_train.state import TrainingState
+from vsr_train.step import Stepper
 
 CUDA_12_6 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
 CUDA_12_8 = ("sm_70", "sm_75", "sm_80", "sm_86", "sm_90", "sm_100", "sm_120")
@@ -104,6 +105,19 @@ def test_a_rehearsal_leaves_the_run_as_its_seed_makes_it(settings_of):
     settings = settings_of()
     platform = choose_platform(settings)
     before = TrainingState.fresh(settings, platform).network.state_dict()
-    assert make_steps(settings, platform, HybridLoss(settings.loss)) > 0
+    make_steps(settings, platform, HybridLoss(settings.loss))
     after = TrainingState.fresh(settings, platform).network.state_dict()
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
+
+
+def test_a_rehearsal_makes_two_whole_steps_of_full_size(settings_of, monkeypatch):
+    settings = settings_of(train__accumulation_steps=3)
+    step, made = Stepper.step, []
+
+    def note(self, batches, lr):
+        made.append([tuple(part.shape) for batch in batches for part in batch])
+        return step(self, batches, lr)
+
+    monkeypatch.setattr(Stepper, "step", note)
+    make_steps(settings, choose_platform(settings), HybridLoss(settings.loss))
+    assert made == [[(2, 5, 3, 12, 12), (2, 3, 24, 24)] * 3] * 2
