@@ -293,6 +293,17 @@ def test_a_resumed_watch_judges_as_one_never_stopped():
     assert resumed.watch.judge() == whole.judge()
 
 
+def test_a_resumed_watch_remembers_validations_and_the_verdict_it_told():
+    watch, resumed = Pieces(SMALL).watch, Pieces(SMALL).watch
+    watch.validated(50, 1.5)
+    watch.is_news(Judgement(Verdict.STAGNATING, ""))
+    stored = json.loads(json.dumps(watch.state_dict()))
+    resumed.load_state_dict(stored)
+    assert resumed.state_dict() == watch.state_dict() == stored
+    assert stored != Pieces(SMALL).watch.state_dict()
+    assert not resumed.is_news(Judgement(Verdict.STAGNATING, ""))
+
+
 def test_nothing_of_a_look_waits_for_the_device():
     """Fake tensors have no values: fetching one, or deciding by one, raises."""
     trial = replace(SMALL, watch_every=1)
