@@ -309,6 +309,31 @@ def test_a_run_that_diverges_is_exit_5_and_its_last_checkpoint_is_finite(command
     assert all(tensor.isfinite().all() for tensor in stored["model_state_dict"].values())
 
 
+def test_weights_that_are_not_finite_are_neither_validated_nor_saved(
+    command, settings_of, monkeypatch
+):
+    step, made = Stepper.step, []
+
+    def break_the_sixth(self, batches, lr):
+        result = step(self, batches, lr)
+        made.append(result)
+        if len(made) == 6:
+            self._optimizer.param_groups[0]["params"][-1].data.fill_(math.nan)
+        return result
+
+    monkeypatch.setattr(Stepper, "step", break_the_sixth)
+    code, _, err = command()
+    assert code == 5
+    assert "the weights are not finite" in err
+    folder = RunFolder.of(settings_of())
+    assert latest_checkpoint(folder.checkpoints).name == "step-000000004.pt"
+    validated = [row["step"] for row in rows_of(settings_of()) if row["kind"] == "validation"]
+    assert validated == [4]
+    assert all(
+        tensor.isfinite().all() for tensor in load_weights(folder.best).state_dict().values()
+    )
+
+
 def test_missing_perceptual_weights_are_exit_2_with_the_way_without(command, tmp_path, monkeypatch):
     monkeypatch.setenv("TORCH_HOME", str(tmp_path))
     monkeypatch.setattr(torch.hub, "download_url_to_file", _unreachable)
