@@ -5,6 +5,7 @@ import torch
 import torch.nn.functional as F
 from hypothesis import given
 from hypothesis import strategies as st
+from live_bytes import LiveBytes
 from losses.vgg_files import CHANNELS, made_up_weights
 
 from vsr_losses import VGG16, PerceptualLoss
@@ -116,19 +117,28 @@ def test_without_gradients_it_measures_and_keeps_nothing(vgg_module):
     assert vgg_module(sr, sr) == 0
 
 
-def test_only_a_chunk_of_activations_is_alive_at_once(vgg_module):
-    """Deterministic bytes: what backward keeps does not grow with VGG16, only with the picture."""
-    kept = []
-    with torch.autograd.graph.saved_tensors_hooks(
-        lambda t: kept.append(t.nbytes) or t, lambda t: t
-    ):
-        sr = torch.rand(4, 3, 16, 16, requires_grad=True)
-        value = vgg_module(sr, torch.rand(4, 3, 16, 16))
-    outside = [size for size in kept if size == sr.nbytes]
-    assert outside  # the kept gradient, one tensor the size of the prediction
-    value.backward()
-    with torch.no_grad():
-        assert sr.grad.isfinite().all()
+def test_equal_pictures_have_a_gradient_of_nothing(vgg_module):
+    sr = torch.rand(1, 3, 8, 8, requires_grad=True)
+    vgg_module(sr, sr.detach().clone()).backward()
+    assert not sr.grad.any()
+
+
+@pytest.mark.parametrize(("samples", "chunk"), [(1, 1), (2, 1), (4, 1), (3, 2), (4, 2)])
+def test_only_a_chunk_of_activations_is_alive_at_once_and_only_the_gradient_after(samples, chunk):
+    """At most three and a half of relu1_2's activations a sample, which no layout of two pictures
+    with masks of a byte exceeds; afterwards one tensor the size of the prediction, and the value.
+    """
+    loss = PerceptualLoss(VGG16(made_up_weights(), "made up"), chunk)
+    sr, gt = torch.rand(2, samples, 3, 16, 16)
+    widest = 64 * 16 * 16 * 4
+    sr.requires_grad_()
+    with LiveBytes() as live:
+        value = loss(sr, gt)
+    assert live.now == sr.nbytes + value.nbytes
+    assert live.peak - sr.nbytes <= chunk * 3.5 * widest + 256
+    with LiveBytes() as live:
+        value.backward()
+    assert live.peak <= sr.nbytes + 256
 
 
 def test_a_nan_in_a_sample_is_a_nan_in_the_loss(vgg_module):

@@ -28,6 +28,19 @@ def test_it_rises_to_the_maximum_then_falls_to_the_minimum(max_steps, warmup, to
         assert math.isclose(rates[-1], share * top, abs_tol=1e-12)
 
 
+def test_warm_up_rises_in_equal_steps_that_begin_above_zero():
+    train = Train(max_steps=100, warmup_steps=4, max_lr=1.0, min_lr=0.0)
+    rates = [learning_rate(update, train) for update in range(5)]
+    assert rates == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+
+
+def test_the_fall_is_half_a_cosine():
+    """Three parts in four are left after a third of the way, half after a half, then a quarter."""
+    train = Train(max_steps=613, warmup_steps=12, max_lr=1.0, min_lr=0.2)
+    rates = [learning_rate(12 + update, train) for update in (0, 200, 300, 400, 600)]
+    assert rates == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.2])
+
+
 def test_unresolved_settings_are_refused():
     with pytest.raises(ValueError, match="resolve the settings"):
         learning_rate(0, Train())

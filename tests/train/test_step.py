@@ -102,6 +102,34 @@ def test_a_step_in_fp16_is_close_to_one_in_fp32():
     torch.testing.assert_close(half.terms, full.terms, rtol=0.01, atol=1e-3)
 
 
+def test_a_step_moves_the_weights_by_its_learning_rate():
+    """Adam's first step is as long as the learning rate, and weight decay a share of it."""
+    moves = []
+    for lr in (1e-3, 2e-3):
+        network = network_of()
+        before = [parameter.detach().clone() for parameter in network.parameters()]
+        stepper_of(network).step([batch_of(2)], lr)
+        after = zip(before, network.parameters(), strict=True)
+        moves.append(torch.cat([(new - old).detach().flatten() for old, new in after]))
+    assert moves[0].abs().median() == pytest.approx(1e-3, rel=0.01)
+    torch.testing.assert_close(moves[1], 2 * moves[0], rtol=1e-3, atol=1e-6)
+
+
+def test_a_step_forgets_the_gradient_of_the_one_before():
+    network, alone = network_of(), network_of()
+    stepper = stepper_of(network)
+    stepper.step([batch_of(2, seed=5)], 0.0)
+    stepper.step([batch_of(2)], 0.0)
+    stepper_of(alone).step([batch_of(2)], 0.0)
+    for one, other in zip(network.parameters(), alone.parameters(), strict=True):
+        assert torch.equal(one.grad, other.grad)
+
+
+def test_pixels_of_0_to_255_become_0_to_1():
+    unit = CPU.to_unit(torch.arange(256, dtype=torch.uint8))
+    torch.testing.assert_close(unit, torch.linspace(0, 1, 256))
+
+
 def test_too_few_micro_batches_are_an_error_not_a_smaller_step():
     with pytest.raises(ValueError, match="shorter"):
         stepper_of(network_of(), steps=2).step([batch_of(2)], 1e-3)

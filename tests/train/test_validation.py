@@ -1,5 +1,6 @@
 """Validation measures what scikit-image measures, and its gains mean what they say."""
 
+import copy
 import math
 
 import numpy as np
@@ -14,21 +15,37 @@ from vsr_train.folder import RunFolder
 from vsr_train.validation import Validator
 
 
+def noisy_network(settings, fill=0.02):
+    """A network whose every tensor is random."""
+    network = Network(settings.model).eval()
+    for parameter in network.parameters():
+        torch.nn.init.normal_(parameter, std=fill)
+    return network
+
+
 @pytest.fixture
 def measured(settings_of):
     """Validate some network; return (network, footage, settings, validation)."""
 
     def measure(fill=0.02, **changed):
         settings = settings_of(**changed)
-        network = Network(settings.model).eval()
-        for parameter in network.parameters():
-            torch.nn.init.normal_(parameter, std=fill)
+        network = noisy_network(settings, fill)
         footage = open_validation(settings.data, settings.model)
         platform = choose_platform(settings)
         found = Validator(footage, settings, platform).measure(network)
         return network, footage, settings, found
 
     return measure
+
+
+def psnr_of(network, lq_TCHW, gt_CHW, border):
+    """scikit-image's PSNR of what a network makes of a window, in dB, less a border."""
+    with torch.no_grad():
+        sr_CHW = network(lq_TCHW[None] / 255)[0].clamp(0, 1)
+    inner = (slice(None), slice(border, -border), slice(border, -border))
+    return peak_signal_noise_ratio(
+        (gt_CHW / 255)[inner].numpy(), sr_CHW[inner].numpy(), data_range=1
+    )
 
 
 def test_an_untrained_network_gains_nothing_over_the_base(settings_of):
@@ -44,36 +61,30 @@ def test_an_untrained_network_gains_nothing_over_the_base(settings_of):
 def test_psnr_per_clip_is_scikit_image_s(measured):
     network, footage, settings, found = measured()
     border = settings.data.val_border
-    for clip, _, lq, gt in validation_windows(footage, settings.data.val_windows):
-        with torch.no_grad():
-            sr = network(lq.unsqueeze(0) / 255)[0].clamp(0, 1)
-        inner = (slice(None), slice(border, -border), slice(border, -border))
-        want = peak_signal_noise_ratio((gt / 255)[inner].numpy(), sr[inner].numpy(), data_range=1)
+    windows = list(validation_windows(footage, settings.data.val_windows))
+    assert [clip.name for clip, *_ in windows] == ["val-0", "val-1"] == list(found.sources)
+    for clip, _, lq, gt in windows:
+        want = psnr_of(network, lq, gt, border)
         assert math.isclose(found.sources[clip.name]["psnr"], want, abs_tol=1e-3)
 
 
-def test_the_temporal_benefit_is_what_the_neighbours_add(measured):
-    network, footage, settings, found = measured(fill=0.1)
-    gains = []
-    for clip, _, lq, _gt in validation_windows(footage, settings.data.val_windows):
-        still = lq[2:3].expand_as(lq)
-        with torch.no_grad():
-            same = torch.equal(network(lq[None] / 255), network(still[None] / 255))
-        assert not same
-        gains.append(found.sources[clip.name]["temporal_db"])
-    assert np.isclose(found.mean["temporal_db"], np.mean(gains))
-    assert found.mean["temporal_db"] != 0
-
-
-def test_measuring_changes_nothing(measured):
-    network, *_, first = measured()
-    state = {name: tensor.clone() for name, tensor in network.state_dict().items()}
-    assert all(torch.equal(t, state[n]) for n, t in network.state_dict().items())
+def test_measuring_changes_nothing(settings_of):
+    settings = settings_of()
+    network = noisy_network(settings)
+    footage = open_validation(settings.data, settings.model)
+    validator = Validator(footage, settings, choose_platform(settings))
+    weights, random = copy.deepcopy(network.state_dict()), torch.get_rng_state()
+    first, again = validator.measure(network), validator.measure(network)
+    assert all(torch.equal(tensor, weights[n]) for n, tensor in network.state_dict().items())
     assert all(parameter.grad is None for parameter in network.parameters())
+    assert not network.training
+    assert torch.equal(torch.get_rng_state(), random)
+    assert again.mean == first.mean
     assert all(map(math.isfinite, first.mean.values()))
+    assert not any(comparison.sr_CHW.requires_grad for comparison in first.comparisons)
 
 
-@pytest.mark.parametrize("tile", [16, 20, 64])
+@pytest.mark.parametrize("tile", [16, 20])  # of frames of 24 × 24
 def test_tiles_change_no_figure(measured, tile):
     torch.manual_seed(4)
     whole = measured(data__val_tile=4096)[-1]
@@ -94,12 +105,16 @@ def test_what_is_measured_is_all_there(measured):
 
 
 class _Film(Clip):
-    """Six windows of a picture that brightens by one code value a frame."""
+    """Six windows of a flat picture that brightens by one code value a frame; its ground truth, by
+    `pace`."""
 
     name, source, windows, lq_size, gt_size = "film", "here", 6, (24, 24), (48, 48)
 
+    def __init__(self, pace=1):
+        self._pace = pace
+
     def window(self, i):
-        gt = np.full((48, 48, 3), 100 + i, np.uint8)
+        gt = np.full((48, 48, 3), 100 + self._pace * i, np.uint8)
         lq = np.stack([np.full((24, 24, 3), 98 + i + t, np.uint8) for t in range(5)])
         return lq, gt
 
@@ -117,6 +132,52 @@ def test_the_change_error_is_that_of_the_change_not_of_the_picture(settings_of):
         scores = validator.measure(network).mean
         assert scores["change_error"] < 1e-6
         assert (scores["psnr"] > 60) == (offset == 0)
+
+
+@pytest.mark.parametrize("pace", [0, 3])
+def test_a_film_that_changes_by_another_amount_than_its_ground_truth_has_that_change_error(
+    settings_of, pace
+):
+    settings = settings_of()
+    validator = Validator(Footage((_Film(pace),)), settings, choose_platform(settings))
+    scores = validator.measure(Network(settings.model).eval()).mean
+    assert math.isclose(scores["change_error"], abs(pace - 1) / 255, abs_tol=1e-6)
+
+
+class _Answer(Clip):
+    """A window of noise whose ground truth is what a network makes of it, rounded."""
+
+    source, windows, lq_size, gt_size = "here", 1, (24, 24), (48, 48)
+
+    def __init__(self, name, network):
+        self.name = name
+        self._lq_TCHW = torch.randint(256, (5, 3, 24, 24), dtype=torch.uint8)
+        with torch.no_grad():
+            sr_CHW = network(self._lq_TCHW[None] / 255)[0].clamp(0, 1)
+        self._gt_CHW = (sr_CHW * 255).round().to(torch.uint8)
+
+    def window(self, i):
+        return self._lq_TCHW.permute(0, 2, 3, 1).numpy(), self._gt_CHW.permute(1, 2, 0).numpy()
+
+    def origin(self, i):
+        return f"{self.name}, frame {i}"
+
+
+def test_the_temporal_benefit_is_what_the_neighbours_add(settings_of):
+    """PSNR over that of the same network whose neighbours are its centre frame, in dB."""
+    settings, wanted = settings_of(), []
+    network = noisy_network(settings, fill=0.2)
+    footage = Footage((_Answer("one", network), _Answer("other", network)))
+    found = Validator(footage, settings, choose_platform(settings)).measure(network)
+    for clip, _, lq, gt in validation_windows(footage, settings.data.val_windows):
+        seen, still = (
+            psnr_of(network, frames, gt, settings.data.val_border)
+            for frames in (lq, lq[2].expand_as(lq))
+        )
+        wanted.append(seen - still)
+        assert math.isclose(found.sources[clip.name]["temporal_db"], wanted[-1], abs_tol=1e-3)
+    assert min(wanted) > 1
+    assert math.isclose(found.mean["temporal_db"], np.mean(wanted), abs_tol=1e-3)
 
 
 def test_validating_alone_measures_a_checkpoint_and_writes_nothing(command, settings_of):

@@ -1,6 +1,7 @@
 """Laws of the watch: what its figures mean, what its verdicts follow from, and that it disturbs
 nothing."""
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -8,11 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
-from train.watch_runs import CPU, Trial, _batches, _watch, conduct
+from train.watch_runs import CPU, Pieces, Trial, batches, conduct
 
 from vsr_data import Finding
 from vsr_settings import Train
-from vsr_train.step import Stepper, StepResult, learning_rate
+from vsr_train.step import StepResult
 from vsr_train.watch import Judgement, Verdict, detail, detail_statistics, write_diagnosis
 from vsr_train.watch.case import Case, RunFacts
 from vsr_train.watch.causes import causes
@@ -310,59 +311,53 @@ def test_a_run_that_ends_below_bicubic_says_so_and_after_enough_steps_alarms():
 # The watch in a run
 
 
-def train_plainly(trial):
-    """The same run without a watch."""
-    watch = _watch(trial)
-    stepper = Stepper(
-        watch._network, watch._loss, watch._optimizer, torch.GradScaler("cpu", enabled=False), CPU,
-        grad_clip=watch._train.grad_clip,
-    )  # fmt: skip
-    for step, batch in enumerate(_batches(trial)):
-        stepper.step([batch], learning_rate(step, watch._train))
-    return watch._network
-
-
 def test_the_watch_changes_nothing_that_training_does():
     random = torch.get_rng_state()
-    watched = conduct(replace(SMALL, watch_every=3), stop=False).watch
+    watched = conduct(replace(SMALL, watch_every=3), stop=False).pieces
+    assert len(watched.watch.snapshots) == SMALL.steps // 3
     torch.set_rng_state(random)
-    plain = train_plainly(SMALL)
-    for name, value in watched._network.state_dict().items():
-        assert torch.equal(value, plain.state_dict()[name])
-    assert not [m for m in watched._network.modules() if m._forward_hooks]
+    plain = Pieces(SMALL)
+    for number, batch in enumerate(batches(SMALL), 1):
+        plain.step_unwatched(number, batch)
+    for name, value in watched.network.state_dict().items():
+        assert torch.equal(value, plain.network.state_dict()[name])
+    assert not [m for m in watched.network.modules() if m._forward_hooks]
 
 
 def test_a_resumed_watch_judges_as_one_never_stopped():
     """Stopped between two snapshots, its state through a file's types and back."""
     trial, stopped_at = replace(SMALL, watch_every=4), 14
-    whole = conduct(trial, stop=False).watch
-    resumed, train = _watch(trial), _watch(trial)._train
-    stepper = Stepper(
-        resumed._network, resumed._loss, resumed._optimizer,
-        torch.GradScaler("cpu", enabled=False), CPU, grad_clip=1.0,
-    )  # fmt: skip
-    watch = resumed
-    for step, batch in enumerate(_batches(trial), 1):
-        lr = learning_rate(step - 1, train)
-        watch.before_step(step, [batch])
-        watch.after_step(step, lr, stepper.step([batch], lr))
-        if step == stopped_at:
-            stored = watch.state_dict()
-            watch = type(watch)(resumed._network, resumed._loss, resumed._optimizer, CPU, train)
-            watch.load_state_dict(stored)
-    watch._validations = list(whole._validations)
-    assert watch.state_dict() == {**whole.state_dict(), "reported": None}
-    assert watch.judge() == whole.judge()
+    whole, resumed = conduct(trial, stop=False).pieces.watch, Pieces(trial)
+    for number, batch in enumerate(batches(trial), 1):
+        resumed.step(number, batch)
+        if number == stopped_at:
+            stored = json.loads(json.dumps(resumed.watch.state_dict()))
+            resumed.watch = resumed.new_watch()
+            resumed.watch.load_state_dict(stored)
+    assert resumed.watch.state_dict() == whole.state_dict()
+    assert resumed.watch.judge() == whole.judge()
+
+
+def test_a_resumed_watch_remembers_validations_and_the_verdict_it_told():
+    watch, resumed = Pieces(SMALL).watch, Pieces(SMALL).watch
+    watch.add_validation(50, 1.5)
+    watch.is_news(Judgement(Verdict.STAGNATING, ""))
+    stored = json.loads(json.dumps(watch.state_dict()))
+    resumed.load_state_dict(stored)
+    assert resumed.state_dict() == watch.state_dict() == stored
+    assert stored != Pieces(SMALL).watch.state_dict()
+    assert not resumed.is_news(Judgement(Verdict.STAGNATING, ""))
 
 
 def test_nothing_of_a_snapshot_waits_for_the_device():
     """Fake tensors have no values: fetching one, or deciding by one, raises."""
     trial = replace(SMALL, watch_every=1)
-    batch = next(iter(_batches(trial)))
+    batch = next(batches(trial))
     with FakeTensorMode() as mode:
         fake = tuple(mode.from_tensor(part) for part in batch)
-        watch = _watch(trial)
-        for parameter in watch._network.parameters():
+        pieces = Pieces(trial)
+        watch = pieces.watch
+        for parameter in pieces.network.parameters():
             parameter.grad = torch.zeros_like(parameter)
         watch.before_step(1, [fake])
         result = StepResult(torch.zeros(5), torch.zeros(()), skipped=False)
@@ -381,19 +376,18 @@ def test_old_snapshots_are_thinned_and_the_first_and_the_latest_kept():
 
 
 def test_a_verdict_is_news_once():
-    watch = _watch(SMALL)
+    watch = Pieces(SMALL).watch
     verdicts = [Verdict.WARMING_UP, Verdict.LEARNING, Verdict.LEARNING, Verdict.STAGNATING]
     assert [watch.is_news(Judgement(v, "")) for v in verdicts] == [True, True, False, True]
 
 
 def test_the_probe_leaves_the_network_alone_and_tells_sound_from_dead():
     trial = Trial(batch=8)
-    watch = _watch(trial)
-    batch = next(iter(_batches(trial)))
-    before = {name: value.clone() for name, value in watch._network.state_dict().items()}
-    assert probe(watch._network, batch, CPU).learned
-    for name, value in watch._network.state_dict().items():
+    network, batch = Pieces(trial).network, next(batches(trial))
+    before = {name: value.clone() for name, value in network.state_dict().items()}
+    assert probe(network, batch, CPU).learned
+    for name, value in network.state_dict().items():
         assert torch.equal(value, before[name])
-    for parameter in watch._network.upsample.parameters():
+    for parameter in network.upsample.parameters():
         torch.nn.init.zeros_(parameter)
-    assert not probe(watch._network, batch, CPU).learned
+    assert not probe(network, batch, CPU).learned

@@ -49,7 +49,7 @@ def test_a_run_that_cannot_learn_is_exit_5_saved_and_explained(command, settings
     assert [r["verdict"] for r in rows if r["kind"] == "verdict"] == ["warming up", "stagnating"]
 
 
-def test_going_on_after_a_stop_gives_the_run_its_patience_again(command, settings_of, dead):
+def test_going_on_after_a_stop_gives_the_run_its_patience_again(command, dead):
     assert command(**STUCK)[0] == 5
     code, out, _ = command("--resume", "auto", **{**STUCK, "train__max_steps": 45})
     assert code == 0

@@ -64,6 +64,7 @@ class Scene:
         self.watch.before_step(self.made, batches)
         result = self.stepper.step(batches, 1e-3)
         self.watch.after_step(self.made, 1e-3, result)
+        return result
 
     def state(self):
         weights = [p.detach().clone() for p in self.network.parameters()]
@@ -148,5 +149,5 @@ def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
 def test_an_overflow_that_grad_scaler_meets_is_no_incident():
     scene = Scene(platform=Platform(torch.device("cpu"), torch.float16, torch.contiguous_format))
     scene.stepper._scaler = torch.GradScaler("cpu", init_scale=2.0**120, enabled=True)
-    scene.step()
+    assert scene.step().skipped
     assert scene.watch.undone_steps(scene.stream) == []

@@ -92,7 +92,7 @@ class Outcome:
 
     judgements: list[tuple[int, Judgement]]
     diagnosis: Diagnosis | None
-    watch: Watch
+    pieces: "Pieces"
 
     @property
     def alarms(self) -> list[tuple[int, Judgement]]:
@@ -103,26 +103,56 @@ class Outcome:
         return self.judgements[-1][1].verdict
 
 
+class Pieces:
+    """The product's pieces of a run, put together as the loop of a run does, spoilt as asked."""
+
+    def __init__(self, trial: Trial) -> None:
+        values = {
+            "max_lr": 1e-3, "min_lr": 1e-5, "max_steps": 1000, "warmup_steps": 20,
+            "batch_size": trial.batch, "accumulation_steps": 1, "seed": trial.seed,
+            "watch_every": trial.watch_every,
+        }  # fmt: skip
+        self.train = Train(**{**values, **trial.train})
+        torch.manual_seed(trial.seed)
+        self.network = Network(Model(n_feats=trial.feats, n_blocks=trial.blocks))
+        trial.spoil(self.network)
+        self.loss = trial.loss()
+        self.optimizer = trial.optimizer(self.network, self.loss, self.train)
+        self.stepper = trial.stepper(
+            self.network, self.loss, self.optimizer, CPU.grad_scaler(), CPU,
+            grad_clip=self.train.grad_clip,
+        )  # fmt: skip
+        self.watch = self.new_watch()
+
+    def new_watch(self) -> Watch:
+        """A watch over the run that has seen nothing yet."""
+        return Watch(self.network, self.loss, self.optimizer, CPU, self.train)
+
+    def step(self, number: int, batch: Batch) -> None:
+        """Make the step of a number, from 1, under the watch."""
+        lr = learning_rate(number - 1, self.train)
+        self.watch.before_step(number, [batch])
+        result = self.stepper.step([batch], lr)
+        self.watch.after_step(number, lr, result)
+
+    def step_unwatched(self, number: int, batch: Batch) -> None:
+        """Make the same step without a watch."""
+        self.stepper.step([batch], learning_rate(number - 1, self.train))
+
+
 def conduct(trial: Trial, *, stop: bool = True) -> Outcome:
     """Make a run, judging it at every snapshot; end it at the first alarm if `stop`."""
-    outcome = Outcome([], None, watch := _watch(trial))
-    network, loss, optimizer, train = watch._network, watch._loss, watch._optimizer, watch._train
-    stepper = trial.stepper(
-        network, loss, optimizer, torch.GradScaler("cpu", enabled=False), CPU,
-        grad_clip=train.grad_clip,
-    )  # fmt: skip
-    for step, batch in enumerate(_batches(trial), 1):
-        lr = learning_rate(step - 1, train)
-        watch.before_step(step, [batch])
-        result = stepper.step([batch], lr)
-        watch.after_step(step, lr, result)
-        if step % VALIDATE_EVERY == 0:
-            watch.add_validation(step, _gain_db(network, trial))
-        if watch.is_due(step):
-            judgement = watch.judge()
-            outcome.judgements.append((step, judgement))
+    pieces = Pieces(trial)
+    outcome = Outcome([], None, pieces)
+    for number, batch in enumerate(batches(trial), 1):
+        pieces.step(number, batch)
+        if number % VALIDATE_EVERY == 0:
+            pieces.watch.add_validation(number, _gain_db(pieces.network, trial))
+        if pieces.watch.is_due(number):
+            judgement = pieces.watch.judge()
+            outcome.judgements.append((number, judgement))
             if judgement.verdict.is_alarm and stop:
-                outcome.diagnosis = watch.diagnose(judgement)
+                outcome.diagnosis = pieces.watch.diagnose(judgement)
                 break
     return outcome
 
@@ -139,21 +169,7 @@ def _gain_db(network: Network, trial: Trial) -> float:
     return detail([tuple(detail_statistics(network(lq), gt, base).tolist())]).gain_db
 
 
-def _watch(trial: Trial) -> Watch:
-    values = {
-        "max_lr": 1e-3, "min_lr": 1e-5, "max_steps": 1000, "warmup_steps": 20,
-        "batch_size": trial.batch, "accumulation_steps": 1, "seed": trial.seed,
-        "watch_every": trial.watch_every,
-    }  # fmt: skip
-    train = Train(**{**values, **trial.train})
-    torch.manual_seed(trial.seed)
-    network = Network(Model(n_feats=trial.feats, n_blocks=trial.blocks))
-    trial.spoil(network)
-    loss = trial.loss()
-    return Watch(network, loss, trial.optimizer(network, loss, train), CPU, train)
-
-
-def _batches(trial: Trial) -> Iterator[Batch]:
+def batches(trial: Trial) -> Iterator[Batch]:
     stream = TrainingStream(
         trial.footage(), n_frames=5, scale=SCALE, patch=trial.patch, seed=trial.seed,
         batch_size=trial.batch, accumulation_steps=1,
@@ -215,11 +231,15 @@ def co_trained(network, loss, train):
 class SkippingStepper(Stepper):
     """Withholds every step, as GradScaler does where gradients never fit into fp16."""
 
+    def __init__(self, network, *pieces, **numbers):
+        super().__init__(network, *pieces, **numbers)
+        self.parameters = list(network.parameters())
+
     def step(self, batches, lr):
-        kept = [p.detach().clone() for p in self._parameters]
+        kept = [p.detach().clone() for p in self.parameters]
         result = super().step(batches, lr)
         with torch.no_grad():
-            for parameter, before in zip(self._parameters, kept, strict=True):
+            for parameter, before in zip(self.parameters, kept, strict=True):
                 parameter.copy_(before)
                 parameter.grad.fill_(float("inf"))
         return type(result)(result.terms, result.grad_norm * float("inf"), skipped=True)
