@@ -58,22 +58,44 @@ def test_bytes_that_rot_without_a_trace_are_noticed_before_they_are_used(
     side = entry_of(tmp_path) / name
     flip(side, side.stat().st_size // 2)
     stamps = json.loads((entry_of(tmp_path) / "index.json").read_text())["stamps"]
-    with monkeypatch.context() as patch:
-        patch.setattr("vsr_data.cache.entry._stamps", lambda _: stamps)
-        (clip,) = open_training(section, MODEL).clips
+    monkeypatch.setattr("vsr_data.cache.entry._stamps", lambda _: stamps)
+    (clip,) = open_training(section, MODEL).clips
     with pytest.raises(DataError, match=r"changed on the disk.*start the run again"):
         [clip.crop(i, 2, 3, 8) for i in range(clip.windows)]
     assert np.array_equal(before, frames_of(open_training(section, MODEL)))
 
 
-def test_files_that_were_only_touched_are_not_decoded_again(tmp_path, caplog):
+@pytest.fixture
+def compared(monkeypatch):
+    """Counts how often bytes are compared with a digest."""
+    counted, crc32 = [], zlib.crc32
+    monkeypatch.setattr(zlib, "crc32", lambda *given: (counted.append(1), crc32(*given))[1])
+    return counted
+
+
+def test_files_that_were_only_touched_are_compared_once_and_not_decoded(tmp_path, caplog, compared):
     path = noise_video(tmp_path / "a.mkv", 5)
     section = data(tmp_path, path)
     open_training(section, MODEL)
     os.utime(entry_of(tmp_path) / "gt.rgb", ns=(1, 1))
     caplog.set_level("INFO", "vsr_data")
-    open_training(section, MODEL)
+    for count in (10, 0):  # frames of both sides; then their new times are known
+        compared.clear()
+        open_training(section, MODEL)
+        assert len(compared) == count
     assert not caplog.records
+
+
+def test_an_index_that_says_something_else_is_not_believed(tmp_path):
+    path = noise_video(tmp_path / "a.mkv", 5)
+    section = data(tmp_path, path)
+    open_training(section, MODEL)
+    index = entry_of(tmp_path) / "index.json"
+    text = index.read_text()
+    assert text.count('"first": 0') == 1
+    index.write_text(text.replace('"first": 0', '"first": 7'))
+    (clip,) = open_training(section, MODEL).clips
+    assert clip.origin(0).endswith("frame 2")
 
 
 def test_a_cache_cut_short_under_a_run_is_a_message(tmp_path):
@@ -114,16 +136,14 @@ def test_a_crop_is_a_part_of_its_window(tmp_path):
                 assert np.array_equal(gt_HWC, whole_gt[rows, columns])
 
 
-def test_a_frame_is_compared_with_its_digest_once_in_a_process(tmp_path, monkeypatch):
+def test_a_frame_is_compared_with_its_digest_once_in_a_process(tmp_path, compared):
     store = FrameStore(tmp_path)
     with store.write("key", Budget(GIB)) as writer:
         for number in range(3):
             writer.append(number, picture(6, 6, number), picture(2, 2, number))
     entry = store.find("key")
     reader = StripReader(entry.folder, entry.segments[0].gt)
-    compared = []
-    crc32 = zlib.crc32
-    monkeypatch.setattr(zlib, "crc32", lambda *given: (compared.append(1), crc32(*given))[1])
+    compared.clear()
     for _ in range(3):
         assert np.array_equal(reader.read(0, 3)[1], picture(6, 6, 1))
     assert len(compared) == 3

@@ -241,6 +241,18 @@ def test_a_cover_never_hides_the_film(tmp_path, disposition):
     assert np.array_equal(clip.window(0)[1], picture(48, 60, 2))
 
 
+def test_sound_with_a_cover_is_no_film(tmp_path):
+    path = tmp_path / "song.mp4"
+    with av.open(str(path), "w") as container:
+        cover = container.add_stream("png", rate=1)
+        cover.height, cover.width, cover.pix_fmt = 96, 96, "rgb24"
+        cover.disposition = av.stream.Disposition.attached_pic
+        container.mux(cover.encode(av.VideoFrame.from_ndarray(picture(96, 96), "rgb24")))
+        container.mux(cover.encode())
+    with pytest.raises(DataError, match="it has no film, only a picture such as a cover"):
+        open_training(data(tmp_path, path), MODEL)
+
+
 @pytest.mark.parametrize("path", shared_files("cases", "cover*.mkv"))
 def test_a_real_film_whose_cover_is_the_default_track_opens(tmp_path, path):
     assert open_training(data(tmp_path, path), MODEL).windows == 10
