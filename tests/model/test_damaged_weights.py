@@ -1,7 +1,10 @@
 """Laws of files that nobody should trust: loaded soundly or refused in words, nothing else."""
 
+import io
+import json
 import subprocess
 import sys
+import zipfile
 
 import pytest
 import torch
@@ -121,6 +124,26 @@ def test_a_record_shorter_than_its_tensor_is_refused(tmp_path):
     (tmp_path / "short.pth").write_bytes(rewritten(pth({"w": torch.zeros(9)}), shorten))
     with pytest.raises(WeightsError, match="declared to take 36 bytes and has 32"):
         read_checkpoint(tmp_path / "short.pth")
+
+
+def test_a_compressed_archive_is_refused_before_it_is_inflated(tmp_path):
+    with zipfile.ZipFile(io.BytesIO(pth({"w": torch.zeros(9)}))) as archive:
+        records = {name: archive.read(name) for name in archive.namelist()}
+    (tmp_path / "small.pth").write_bytes(packed(records, compresslevel=9))
+    with pytest.raises(WeightsError, match="is compressed"):
+        read_checkpoint(tmp_path / "small.pth")
+
+
+@pytest.mark.parametrize("offsets", [(0, 4, 0, 4), (0, 4, 5, 9), (0, 4, 2, 6), (1, 5, 5, 9)])
+def test_tensors_that_share_or_leave_bytes_of_a_safetensors_file_are_refused(tmp_path, offsets):
+    one, two = (
+        {"dtype": "U8", "shape": [4], "data_offsets": pair} for pair in (offsets[:2], offsets[2:])
+    )
+    header = json.dumps({"one": one, "two": two}).encode()
+    data = len(header).to_bytes(8, "little") + header + bytes(offsets[-1])
+    (tmp_path / "odd.safetensors").write_bytes(data)
+    with pytest.raises(WeightsError, match="its tensors leave or share bytes"):
+        read_checkpoint(tmp_path / "odd.safetensors")
 
 
 @pytest.mark.parametrize("order", [b"big", b"unknown"])

@@ -45,7 +45,7 @@ def read(path: str | os.PathLike[str], make: Callable[[StoredTensor], Any]) -> C
             raise ForeignFileError("it takes more memory than there is") from error
         except Exception as error:  # whatever reading it raises is the file's fault
             reason = " ".join(f"{type(error).__name__}: {error}".split())
-            raise ForeignFileError(f"it is cut short or damaged ({reason[:200]})") from error
+            raise ForeignFileError(f"it is damaged or cut short ({reason[:200]})") from error
 
 
 def _read(file: "_Bounded", make: Callable[[StoredTensor], Any]) -> Contents:
