@@ -39,9 +39,11 @@ def end_workers(iterator: Iterator[object]) -> None:
 
 
 def start_worker(_: int) -> None:
-    """Prepare a worker: one thread, and deaf to Ctrl-C."""
+    """Prepare a worker: one thread, and deaf to what a terminal or a user says to the run."""
     torch.set_num_threads(1)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for name in ("SIGINT", "SIGHUP", "SIGUSR1", "SIGUSR2"):
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
 
 
 @contextmanager
