@@ -19,6 +19,12 @@ def small_network(n_feats=8, n_blocks=2, **settings):
     return network
 
 
+def assert_same_weights(one, other):
+    assert one.state_dict().keys() == other.state_dict().keys()
+    for name, tensor in one.state_dict().items():
+        assert torch.equal(tensor, other.state_dict()[name]), name
+
+
 def pth(content, *, legacy=False):
     file = io.BytesIO()
     torch.save(content, file, _use_new_zipfile_serialization=not legacy)
