@@ -9,6 +9,7 @@ import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from pickle import UnpicklingError
+from types import MappingProxyType
 from typing import Any, Self
 
 import pydantic
@@ -19,6 +20,7 @@ from torch import Tensor
 
 from vsr_model.network import Network
 from vsr_settings import Model
+from vsr_settings.files import replacing
 
 _METADATA_KEY = "vsr_model"
 
@@ -27,14 +29,39 @@ class WeightsError(Exception):
     """A weights file that cannot be used: which file, what it should hold, what it holds."""
 
 
-def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
-    """Write a network to `path` as safetensors, atomically, with what rebuilds it as metadata."""
+def save_weights(
+    network: Network,
+    path: str | os.PathLike[str],
+    facts: Mapping[str, str] = MappingProxyType({}),
+) -> None:
+    """Write a network to `path` as safetensors, atomically, with what rebuilds it as metadata.
+
+    Args:
+        network: the network.
+        path: the file.
+        facts: what else the metadata tell, for `read_facts`.
+    """
     path = Path(path)
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     settings = network.settings.model_copy(update={"recompute": "auto"})
-    temporary = path.with_name(f".{path.name}.partial")
-    temporary.write_bytes(save(tensors, metadata={_METADATA_KEY: settings.model_dump_json()}))
-    temporary.replace(path)
+    metadata = {**facts, _METADATA_KEY: settings.model_dump_json()}
+    with replacing(path) as file:
+        file.write(save(tensors, metadata=metadata))
+
+
+def read_facts(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the facts that `save_weights` put into a safetensors file.
+
+    Raises:
+        WeightsError: if it is not a whole safetensors file.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            metadata = dict(file.metadata() or {})
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{str(path)!r} is not a whole safetensors file ({error})") from error
+    metadata.pop(_METADATA_KEY, None)
+    return metadata
 
 
 def load_weights(path: str | os.PathLike[str], *, n_frames: int = 5) -> Network:

@@ -15,6 +15,7 @@ from vsr_device import DeviceError, joined
 from vsr_losses import PerceptualWeightsError
 from vsr_settings import SettingsError, read
 from vsr_train.errors import ExitCode, RunError
+from vsr_train.folder import RunFolder, owned
 from vsr_train.loop import start
 from vsr_train.run import opening, prepare, validate_only
 
@@ -53,10 +54,15 @@ def _run(chosen: argparse.Namespace, console: Console, errors: Console) -> None:
     if chosen.validate_only:
         validate_only(reading.settings, chosen.resume or "auto", console)
         return
-    with joined(reading.settings) as processes:
+    folder = RunFolder.of(reading.settings)
+    with (
+        joined(reading.settings) as processes,
+        owned(folder, alone=processes.is_first and not chosen.check),
+    ):
         run = prepare(
             reading.settings,
             resume=chosen.resume,
+            init=chosen.init,
             overwrite=chosen.overwrite,
             check_only=chosen.check,
             processes=processes,
@@ -95,7 +101,12 @@ def _parser() -> argparse.ArgumentParser:
         "--set", metavar="SECTION.NAME=VALUE", action="append", default=[], help="one setting"
     )
     parser.add_argument(
-        "--resume", metavar="auto|PATH", help="go on from this run's newest checkpoint, or a file"
+        "--resume",
+        metavar="auto|PATH|STEP",
+        help="go on from this run's newest checkpoint, a file, or this run's checkpoint of a step",
+    )
+    parser.add_argument(
+        "--init", metavar="PATH", help="start at step 0 from weights, or a checkpoint's"
     )
     parser.add_argument(
         "--overwrite", action="store_true", help="delete the run that is in the run's folder"

@@ -10,7 +10,7 @@ from vsr_data import DataError
 from vsr_model import save_weights
 from vsr_settings import effective_batch
 from vsr_train.errors import DivergedError, StagnatedError
-from vsr_train.folder import latest_checkpoint, save_checkpoint
+from vsr_train.folder import CheckpointWriter, begin, best_facts
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
 from vsr_train.step import MicroBatch, StepClock, Stepper, learning_rate
@@ -28,16 +28,14 @@ def start(run: Run, console: Console, stop: Callable[[], bool], *, overwrite: bo
     if not run.processes.is_first:
         _Loop(run, None).go(stop)
         return
-    if overwrite:
-        run.folder.clear()
-    run.folder.open(run.settings, start_step=run.state.step)
+    notes = begin(run.folder, run.settings, run.state, run.source, overwrite=overwrite)
     if run.rehearsal is not None:
         run.folder.write_rehearsal(run.rehearsal.as_dict())
     report = Report(
         run.settings, run.folder, console, weights=run.loss.weights, start_step=run.state.step
     )
     with report:
-        for line in opening(run):
+        for line in (*opening(run), *(f"note        {note}" for note in notes)):
             report.say(line)
         _Loop(run, report).go(stop)
 
@@ -49,6 +47,8 @@ class _Loop:
         self._run = run
         self._report = report
         self._clock = StepClock()
+        self._clock.load_state_dict(run.state.interval, run.processes, run.platform.device)
+        self._writer = CheckpointWriter(run.folder, run.settings)
         self._last: Validation | None = None
         self._watch = _watch(run)
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
@@ -66,6 +66,10 @@ class _Loop:
 
     def go(self, stop: Callable[[], bool]) -> None:
         """Make steps until the last, or until asked to stop."""
+        with self._writer:
+            self._go(stop)
+
+    def _go(self, stop: Callable[[], bool]) -> None:
         state, train = self._run.state, self._run.settings.train
         if state.step >= train.max_steps:
             self._say(
@@ -92,6 +96,7 @@ class _Loop:
             raise
         if state.step < train.max_steps:
             self._save()
+        self._writer.finish()
         if self._report is not None:
             self._report.sum_up(state, self._last)
 
@@ -188,16 +193,17 @@ class _Loop:
         self._watch.add_validation(state.step, self._last.mean["gain_db"])
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
             state.best = {"step": state.step, **self._last.mean}
-            save_weights(state.average.network, run.folder.best)
+            save_weights(state.average.network, run.folder.best, best_facts(state))
         self._clock.resume()
 
     def _save(self) -> None:
         self._check_weights()
-        if self._report is None:
-            return
         self._clock.pause()
-        self._run.state.watch = self._watch.state_dict()
-        save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
+        state = self._run.state
+        state.interval = self._clock.state_dict(self._run.processes)
+        if self._report is not None:
+            state.watch = self._watch.state_dict()
+            self._writer.save(state)
         self._clock.resume()
 
     def _check_weights(self) -> None:
@@ -207,8 +213,8 @@ class _Loop:
             raise self._diverged("the weights are not finite")
 
     def _diverged(self, what: str) -> DivergedError:
-        state, folder = self._run.state, self._run.folder
-        kept = latest_checkpoint(folder.checkpoints)
+        state = self._run.state
+        kept = self._writer.newest()
         where = f"the last checkpoint is {kept}" if kept else "no checkpoint was written yet"
         return DivergedError(
             f"diverged at step {state.step}: {what}; {where}; lower train.max_lr, "
