@@ -145,12 +145,11 @@ def test_a_stop_signal_ends_the_step_saves_and_returns_zero(command, settings_of
     assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints).name == "step-000000003.pt"
 
 
-def test_only_the_latest_checkpoints_are_kept_each_with_its_digest(command, settings_of):
-    assert command(train__save_every=1, train__keep_checkpoints=2)[0] == 0
+def test_the_latest_checkpoints_are_kept_and_those_of_every_so_many_steps(command, settings_of):
+    kept = {"train__keep_checkpoints": 2, "train__keep_every": 3}
+    assert command(train__save_every=1, **kept)[0] == 0
     names = sorted(path.name for path in RunFolder.of(settings_of()).checkpoints.iterdir())
-    assert names == [
-        f"step-00000000{step}.pt{suffix}" for step in (7, 8) for suffix in ("", ".sha256")
-    ]
+    assert names == [f"step-00000000{step}.pt" for step in (3, 6, 7, 8)]
 
 
 def test_a_checkpoint_is_read_by_plain_torch_without_trust(command, settings_of):
@@ -164,7 +163,7 @@ def test_a_checkpoint_is_read_by_plain_torch_without_trust(command, settings_of)
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_whole(command, settings_of, monkeypatch):
-    from vsr_train import checkpoint
+    from vsr_train.folder import checkpoint
 
     save, made = torch.save, []
 

@@ -6,6 +6,7 @@ What is written appears whole or not at all, and is there after a power cut once
 
 import contextlib
 import errno
+import io
 import os
 import re
 import secrets
@@ -21,7 +22,7 @@ class ForeignFileError(Exception):
     """Why a file from outside cannot be used: a clause about "it", to follow the file's name."""
 
 
-def open_regular(path: str | os.PathLike[str]) -> BinaryIO:
+def open_regular(path: str | os.PathLike[str]) -> io.BufferedReader:
     """Open a regular file for reading; `~` is the caller's business.
 
     Raises:
