@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from train.checkpoint_states import assert_equal, state_after
+
 from vsr_device import choose_platform
 from vsr_settings.files import append, replacing
 from vsr_train import RunError
@@ -38,11 +38,11 @@ def test_a_state_comes_back_bit_for_bit(saved, settings_of):
 
 def test_any_flipped_bit_is_noticed(saved, settings_of):
     whole = saved.read_bytes()
-    for place in range(0, len(whole), len(whole) // 40):
+    for place in (*range(0, len(whole), len(whole) // 40), *range(-80, 0, 5), -77, -76):
         damaged = bytearray(whole)
         damaged[place] ^= 1
         saved.write_bytes(damaged)
-        assert damage(saved) is not None or bytes(damaged[:-77]) == whole[:-77]
+        assert damage(saved) is not None, place
     saved.write_bytes(whole)
     assert damage(saved) is None
 
@@ -80,7 +80,7 @@ def _as_version_1(path):
 def test_a_checkpoint_of_version_1_is_read_and_its_watch_begins_anew(saved, settings_of):
     _as_version_1(saved)
     state = read_state(saved, settings_of())
-    assert (state["watch"], state["interval"], state["footage"]) == ({}, {}, {})
+    assert (state["watch"], state["interval"], state["footage"]) == (None, {}, {})
 
 
 def test_a_digest_lost_in_a_power_cut_leaves_the_decision_to_the_archive(saved, settings_of):
@@ -91,7 +91,8 @@ def test_a_digest_lost_in_a_power_cut_leaves_the_decision_to_the_archive(saved, 
     beside.write_text("")
     assert damage(saved) is None
     whole = bytearray(saved.read_bytes())
-    whole[len(whole) // 2] ^= 1
+    weights = torch.load(saved, weights_only=True)["model_state_dict"]["feat_extract.bias"]
+    whole[whole.index(weights.numpy().tobytes())] ^= 1
     saved.write_bytes(whole)
     assert "checksum" in damage(saved)
 
@@ -245,6 +246,12 @@ class _Refusing:
         self._room -= size
         return self._file.write(data)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self._file.close()
+
     def __getattr__(self, name):
         return getattr(self._file, name)
 
@@ -280,15 +287,20 @@ class _PowerCuts:
     def __init__(self, root, check, monkeypatch):
         self._root, self._check = root, check
         self._contents, self._entries, self._held = {}, {}, []
+        self._is_cutting = False
         for name in ("fsync", "replace", "unlink", "ftruncate"):
             monkeypatch.setattr(os, name, self._watched(getattr(os, name), name))
 
     def _watched(self, operation, name):
         def watched(*arguments, **options):
             result = operation(*arguments, **options)
+            if self._is_cutting:
+                return result
             if name == "fsync":
                 self._put_on_disk(Path(f"/proc/self/fd/{arguments[0]}").resolve())
+            self._is_cutting = True
             self._cut()
+            self._is_cutting = False
             return result
 
         return watched
@@ -356,9 +368,14 @@ def test_a_file_that_cannot_be_written_whole_leaves_what_was_there(tmp_path):
     for attempt in (b"first", b"second"):
         with replacing(path) as file:
             file.write(attempt)
-    with pytest.raises(KeyError), replacing(path) as file:
-        file.write(b"third")
-        raise KeyError
+
+    def fail():
+        with replacing(path) as file:
+            file.write(b"third")
+            raise KeyError
+
+    with pytest.raises(KeyError):
+        fail()
     assert path.read_bytes() == b"second"
     assert [each.name for each in tmp_path.iterdir()] == [path.name]
 

@@ -183,7 +183,7 @@ def kept_of(
     elif kept["best"] and (what := _missing_best(folder, kept)):
         kept["best"] = {}
         lines.append(f"{what}: best begins anew")
-    if not kept["watch"] and is_of_this_run:
+    if kept["watch"] is None:
         lines.append("the checkpoint's watch is not of this version: it begins anew")
     return kept, tuple(lines)
 

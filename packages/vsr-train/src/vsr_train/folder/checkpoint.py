@@ -180,6 +180,8 @@ def _damage_of_archive(file: BinaryIO) -> str | None:
         with zipfile.ZipFile(file) as archive:
             if any(entry.compress_type != zipfile.ZIP_STORED for entry in archive.infolist()):
                 return "torch.save did not write it"
+            if archive.comment:
+                return "its digest is damaged"
             bad = archive.testzip()
     except Exception as error:  # noqa: BLE001 - whatever the reader raises is the file's fault
         return f"it is not a whole zip archive ({error})"

@@ -45,8 +45,8 @@ def sound_contents(stored: Mapping[str, Any], network: nn.Module) -> dict[str, A
             the meta device.
 
     Returns:
-        The entries of today's format. What an older one lacks is empty; so is the watch where it
-        is not today's.
+        The entries of today's format. What an older one lacks is empty; the watch is None where
+        it is not today's.
 
     Raises:
         UnsoundError: naming the entry that cannot be used.
@@ -65,8 +65,8 @@ def sound_contents(stored: Mapping[str, Any], network: nn.Module) -> dict[str, A
     _check_interval(_mapping(state, "interval"))
     _check_numbers("aside", state.get("aside"))
     _check_texts("footage", _mapping(state, "footage"))
-    if not is_watch_state(state.get("watch")):
-        state["watch"] = {}
+    if state.get("watch") != {} and not is_watch_state(state.get("watch")):
+        state["watch"] = None
     return state
 
 

@@ -85,7 +85,7 @@ class TrainingState:
         self.skipped = stored["skipped"]
         self.best = stored["best"]
         self.aside = stored["aside"]
-        self.watch = stored["watch"]
+        self.watch = stored["watch"] or {}
         self.interval = stored["interval"]
         self.footage = stored["footage"]
         self.network.load_state_dict(stored["model_state_dict"])
