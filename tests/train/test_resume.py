@@ -70,6 +70,30 @@ def test_a_run_stopped_and_resumed_equals_one_never_stopped(command, settings_of
     assert rows_of(folder) == rows
 
 
+def test_rows_of_the_log_average_over_the_steps_before_a_resume_too(command, settings_of):
+    """The checkpoint of step 4 lies between the rows of steps 3 and 6."""
+    for name in ("whole", "tiny"):
+        assert command(run__name=name, train__log_every=3)[0] == 0
+    whole, folder = (RunFolder.of(settings_of(run__name=name)) for name in ("whole", "tiny"))
+    latest_checkpoint(folder.checkpoints).unlink()
+    assert command("--resume", "auto", train__log_every=3)[0] == 0
+    assert rows_of(folder) == rows_of(whole)
+    assert [row["step"] for row in rows_of(whole) if row["kind"] == "train"] == [3, 6, 8]
+
+
+def test_going_back_by_number_trains_on_from_there(command, settings_of):
+    assert command(train__save_every=2)[0] == 0
+    code, out, err = command("--resume", "4", train__max_steps=6, train__save_every=2)
+    assert (code, err) == (0, "")
+    assert "went back to step 4" in out
+    code, out, _ = command("--resume", "auto", train__save_every=2)
+    assert code == 0
+    assert "at step 6" in out
+    folder = RunFolder.of(settings_of())
+    steps = [row["step"] for row in rows_of(folder) if row["kind"] == "train"]
+    assert steps == sorted(set(steps)) == [2, 4, 6, 8]
+
+
 @pytest.mark.parametrize("amp_dtype", ["fp16", "bf16"])
 def test_resuming_is_exact_under_amp_too(command, settings_of, amp_dtype):
     amp = {"train__use_amp": "true", "train__amp_dtype": amp_dtype}
@@ -171,12 +195,11 @@ def test_a_stop_signal_ends_the_step_saves_and_returns_zero(command, settings_of
     assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints).name == "step-000000003.pt"
 
 
-def test_only_the_latest_checkpoints_are_kept_each_with_its_digest(command, settings_of):
-    assert command(train__save_every=1, train__keep_checkpoints=2)[0] == 0
+def test_the_latest_checkpoints_are_kept_and_those_of_every_so_many_steps(command, settings_of):
+    kept = {"train__keep_checkpoints": 2, "train__keep_every": 3}
+    assert command(train__save_every=1, **kept)[0] == 0
     names = sorted(path.name for path in RunFolder.of(settings_of()).checkpoints.iterdir())
-    assert names == [
-        f"step-00000000{step}.pt{suffix}" for step in (7, 8) for suffix in ("", ".sha256")
-    ]
+    assert names == [f"step-00000000{step}.pt" for step in (3, 6, 7, 8)]
 
 
 def test_a_checkpoint_is_read_by_plain_torch_without_trust(command, settings_of):
@@ -222,7 +245,7 @@ def test_a_state_goes_on_with_the_random_numbers_it_was_saved_with(settings_of):
 
 
 def test_a_full_disk_leaves_the_checkpoint_before_whole(command, settings_of, monkeypatch):
-    from vsr_train import checkpoint
+    from vsr_train.folder import checkpoint
 
     save, made = torch.save, []
 

@@ -50,6 +50,14 @@ class Processes:
             value /= self.world_size
         return value
 
+    def gather(self, value: Tensor) -> Tensor:
+        """Return a tensor's values in all processes, stacked by rank."""
+        if self.world_size == 1:
+            return value[None]
+        rows = [torch.empty_like(value) for _ in range(self.world_size)]
+        dist.all_gather(rows, value)
+        return torch.stack(rows)
+
     def any(self, flag: bool, platform: Platform) -> bool:
         """Tell whether any process raises a flag; all of them get the same answer."""
         if self.world_size == 1:

@@ -2,6 +2,20 @@
 
 from vsr_model.network import Network
 from vsr_model.tiles import enlarge
-from vsr_model.weights import WeightsError, load_weights, read_checkpoint, save_weights
+from vsr_model.weights import (
+    WeightsError,
+    load_weights,
+    read_checkpoint,
+    read_facts,
+    save_weights,
+)
 
-__all__ = ["Network", "WeightsError", "enlarge", "load_weights", "read_checkpoint", "save_weights"]
+__all__ = [
+    "Network",
+    "WeightsError",
+    "enlarge",
+    "load_weights",
+    "read_checkpoint",
+    "read_facts",
+    "save_weights",
+]

@@ -5,13 +5,17 @@ What is written appears whole or not at all, and is there after a power cut once
 """
 
 import contextlib
+import errno
 import io
 import os
+import re
 import secrets
 import stat
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
+
+_PARTIAL = re.compile(r"\.[0-9a-f]{16}\.partial")
 
 
 class ForeignFileError(Exception):
@@ -60,11 +64,67 @@ def replacing(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         with contextlib.suppress(OSError):
             temporary.unlink(missing_ok=True)
         raise
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
-    """Put the folder's entry on the disk too: without it a power cut can undo the renaming."""
+def make_folder(path: str | os.PathLike[str]) -> None:
+    """Make a folder and those above it, there after a power cut too.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    path.mkdir(exist_ok=True)
+    sync_folder(path.parent)
+
+
+def append(path: str | os.PathLike[str], content: bytes) -> None:
+    """Add to the end of a file in one write, made where there is none; all of it or nothing.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | getattr(os, "O_BINARY", 0)
+    descriptor = os.open(path, flags, 0o666)
+    try:
+        before = os.fstat(descriptor).st_size
+        if os.write(descriptor, content) < len(content):  # the disk has room for a part of it
+            os.ftruncate(descriptor, before)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
+    finally:
+        os.close(descriptor)
+
+
+def sync(path: str | os.PathLike[str]) -> None:
+    """Put what was written to a file on the disk.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    with Path(path).open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def remove_partials(folder: str | os.PathLike[str]) -> None:
+    """Remove what `replacing` left in a folder when its process was killed.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    for path in Path(folder).iterdir():
+        if _PARTIAL.fullmatch(path.name) and path.is_file():
+            path.unlink(missing_ok=True)
+
+
+def sync_folder(folder: Path) -> None:
+    """Put a folder's entries on the disk: without it a power cut can undo a renaming.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
     if os.name == "nt":  # there a folder cannot be opened, and NTFS journals its entries
         return
     descriptor = os.open(folder, os.O_RDONLY)

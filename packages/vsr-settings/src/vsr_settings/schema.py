@@ -231,6 +231,9 @@ class Train(Section):
     """What happens to a run that stagnates or diverges, or whose training pairs are wrong: `stop`
     saves it and ends it with its diagnosis, `warn` tells the diagnosis and goes on."""
 
+    keep_every: Annotated[int, Field(ge=0, le=100_000_000)] = 0
+    """Checkpoints of steps that are multiples of this are kept for ever; 0 keeps none of them."""
+
 
 class Run(Section):
     """Where a run happens and what it is called."""

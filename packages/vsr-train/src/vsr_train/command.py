@@ -12,6 +12,7 @@ from vsr_device import DeviceError, joined
 from vsr_losses import PerceptualWeightsError
 from vsr_settings import ExitCode, SettingsError, read
 from vsr_train.errors import RunError
+from vsr_train.folder import RunFolder, owned
 from vsr_train.loop import start
 from vsr_train.report import open_consoles
 from vsr_train.run import opening, prepare, validate_only
@@ -43,7 +44,11 @@ def _run(chosen: argparse.Namespace, console: Console, errors: Console, signals:
     if chosen.validate_only:
         validate_only(loaded.settings, chosen.resume or "auto", console)
         return
-    with joined(loaded.settings) as processes:
+    folder = RunFolder.of(loaded.settings)
+    with (
+        joined(loaded.settings) as processes,
+        owned(folder, alone=processes.is_first and not chosen.check),
+    ):
         run = prepare(
             loaded.settings,
             resume=chosen.resume,

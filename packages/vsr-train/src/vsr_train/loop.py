@@ -12,7 +12,7 @@ from vsr_model import save_weights
 from vsr_settings import effective_batch
 from vsr_train.cadence import Cadence
 from vsr_train.errors import DivergedError, LearningError, RunError, StagnatedError
-from vsr_train.folder import latest_checkpoint, save_checkpoint
+from vsr_train.folder import CheckpointWriter, begin, best_facts
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
 from vsr_train.signals import Request, Signals
@@ -32,9 +32,7 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
     if not run.processes.is_first:
         _Loop(run, None, watch).go(signals)
         return
-    if overwrite:
-        run.folder.clear()
-    run.folder.open(run.settings, start_step=run.state.step)
+    notes = begin(run.folder, run.settings, run.state, run.source, overwrite=overwrite)
     if run.rehearsal is not None:
         run.folder.write_rehearsal(run.rehearsal.as_dict())
     report = Report(
@@ -46,7 +44,7 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         verdict=watch.reported,
     )
     with report:
-        for line in opening(run):
+        for line in (*opening(run), *(f"note        {note}" for note in notes)):
             report.say(line)
         _Loop(run, report, watch).go(signals)
 
@@ -59,6 +57,8 @@ class _Loop:
         self._report = report
         self._clock = StepClock()
         self._cadence = Cadence(run.settings.train)
+        self._clock.load_state_dict(run.state.interval, run.processes, run.platform.device)
+        self._writer = CheckpointWriter(run.folder, run.settings)
         self._last: Validation | None = None
         self._watch = watch
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
@@ -75,6 +75,10 @@ class _Loop:
 
     def go(self, signals: Signals) -> None:
         """Make steps until the last, or until asked to stop."""
+        with self._writer:
+            self._go(signals)
+
+    def _go(self, signals: Signals) -> None:
         state, train = self._run.state, self._run.settings.train
         if state.step >= train.max_steps:
             self._say(
@@ -96,6 +100,7 @@ class _Loop:
         else:
             if state.step < train.max_steps:
                 self._save()
+        self._writer.finish()
         self._finish()
 
     def _make_steps(self, signals: Signals) -> None:
@@ -156,6 +161,7 @@ class _Loop:
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
             )
+        self._writer.poll()
         self._cadence.logged()
         self._clock.pause()
         self._heed_watch()
@@ -213,18 +219,19 @@ class _Loop:
         self._watch.add_validation(state.step, self._last.mean["gain_db"])
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
             state.best = {"step": state.step, **self._last.mean}
-            save_weights(state.average.network, run.folder.best)
+            save_weights(state.average.network, run.folder.best, best_facts(state))
         self._clock.resume()
         return self._last
 
     def _save(self) -> None:
         self._check_weights()
         self._cadence.saved()
-        if self._report is None:
-            return
         self._clock.pause()
-        self._run.state.watch = self._watch.state_dict()
-        save_checkpoint(self._run.folder.checkpoints, self._run.state, self._run.settings)
+        state = self._run.state
+        state.interval = self._clock.state_dict(self._run.processes)
+        if self._report is not None:
+            state.watch = self._watch.state_dict()
+            self._writer.save(state)
         self._clock.resume()
 
     def _finish(self) -> None:
@@ -251,8 +258,8 @@ class _Loop:
             raise self._diverged("the weights are not finite")
 
     def _diverged(self, what: str) -> DivergedError:
-        state, folder = self._run.state, self._run.folder
-        kept = latest_checkpoint(folder.checkpoints)
+        state = self._run.state
+        kept = self._writer.newest()
         where = f"the last checkpoint is {kept}" if kept else "no checkpoint was written yet"
         return DivergedError(
             f"diverged at step {state.step}: {what}; {where}; lower train.max_lr, "

@@ -1,7 +1,6 @@
 """A run put together: every piece built and checked before the first step, nothing written."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from rich.console import Console
 
@@ -18,7 +17,15 @@ from vsr_device import Platform, Processes, check_card, choose_platform
 from vsr_losses import HybridLoss
 from vsr_settings import Settings
 from vsr_train.errors import RunError
-from vsr_train.folder import RunFolder, adopt, latest_checkpoint
+from vsr_train.folder import (
+    RunFolder,
+    Source,
+    choose_source,
+    fingerprints,
+    load_network,
+    refuse_taken_folder,
+    take_up,
+)
 from vsr_train.rehearsal import Rehearsal, rehearse
 from vsr_train.report import describe, sources_table, validation_line
 from vsr_train.step import TrainingState
@@ -36,6 +43,8 @@ class Run:
     validation: Footage
     loss: HybridLoss
     state: TrainingState
+    source: Source
+    """What it goes on from."""
     processes: Processes
     rehearsal: Rehearsal | None
     """What two steps took on the card, if there is one."""
@@ -56,8 +65,8 @@ def prepare(
 
     Args:
         settings: the run.
-        resume: `auto` for the newest whole checkpoint of this run, or a checkpoint's path.
-        init: weights to start anew from, at step 0.
+        resume: `auto` for the newest whole checkpoint of this run, the step of one, or a path.
+        init: path of weights to start from at step 0.
         overwrite: whether a run that is in the folder may be deleted.
         check_only: whether no step will follow, so that a run in the folder is no hindrance.
         processes: those that train together.
@@ -69,14 +78,10 @@ def prepare(
     """
     platform = choose_platform(settings, processes.local_rank())
     folder = RunFolder.of(settings)
-    is_taken = folder.holds_a_run and resume is None and not (overwrite or check_only)
-    if processes.is_first and is_taken:
-        raise RunError(
-            f"run folder {str(folder.path)!r} already has a run in it; go on with --resume auto, "
-            "start another with --set run.name=NAME, or replace it with --overwrite"
-        )
+    source = choose_source(folder, settings, resume=resume, init=init, overwrite=overwrite)
+    if processes.is_first and not (overwrite or check_only):
+        refuse_taken_folder(folder, source)
     notes = check_card(settings, platform)
-    source = _resumed_file(folder, resume)
     with processes.first_before_others():  # which then find its frames decoded
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
@@ -86,7 +91,8 @@ def prepare(
     if rehearsal is not None:
         notes += (str(rehearsal),)
     state = TrainingState.fresh(settings, platform)
-    notes += _take_up(state, settings, source, resume)
+    footage = fingerprints(settings, training, validation)
+    notes += take_up(source, state, settings, folder, footage)
     return Run(
         settings=settings,
         platform=platform,
@@ -95,6 +101,7 @@ def prepare(
         validation=validation,
         loss=loss,
         state=state,
+        source=source,
         processes=processes,
         rehearsal=rehearsal,
         notes=notes,
@@ -108,29 +115,6 @@ def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:
         require_sound(findings, settings.data.train)
     notes = tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
     return notes or ("training pairs checked: they are what they claim to be",)
-
-
-def _resumed_file(folder: RunFolder, resume: str | None) -> Path | None:
-    """Return the file to go on from, before anything slow begins; None for the initial weights."""
-    if resume is None:
-        return None
-    if resume == "auto":
-        return latest_checkpoint(folder.checkpoints)
-    path = Path(resume)
-    if not path.is_file():
-        raise RunError(f"--resume {resume!r} is not a file; give a checkpoint or weights, or auto")
-    return path
-
-
-def _take_up(
-    state: TrainingState, settings: Settings, source: Path | None, resume: str | None
-) -> tuple[str, ...]:
-    """Go on from a file, if asked to; return what to tell about it."""
-    if source is None:
-        return () if resume is None else ("no checkpoint is here yet: the initial weights",)
-    if adopt(source, state, settings):
-        return (f"resumed from {source} at step {state.step}",)
-    return (f"took the weights of {source}; optimiser and schedule start at step 0",)
 
 
 def validate_only(settings: Settings, resume: str, console: Console) -> None:
@@ -149,14 +133,14 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
     platform = choose_platform(settings)
     state = TrainingState.fresh(settings, platform)
     folder = RunFolder.of(settings)
-    source = _resumed_file(folder, resume)
-    if source is None:
+    source = choose_source(folder, settings, resume=resume)
+    if source.path is None:
         raise RunError(
             f"there is no whole checkpoint in {str(folder.checkpoints)!r} to measure; give a "
             "checkpoint or weights with --resume PATH"
         )
-    adopt(source, state, settings)
-    console.print(f"measuring {source}", soft_wrap=True, highlight=False, markup=False)
+    load_network(source, state)
+    console.print(f"measuring {source.path}", soft_wrap=True, highlight=False, markup=False)
     loss = platform.place(HybridLoss(settings.loss))
     footage = open_validation(settings.data, settings.model)
     found = Validator(footage, settings, platform, loss.perceptual).measure(state.average.network)

@@ -5,6 +5,7 @@ import os
 import re
 import tomllib
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any
 
 import pydantic
@@ -25,10 +26,19 @@ _METADATA_KEY = "vsr_model"
 _LONGEST_SETTINGS = 1 << 17  # characters; time that tomllib takes may grow with their square
 
 
-def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
+def save_weights(
+    network: Network,
+    path: str | os.PathLike[str],
+    facts: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     """Write a network to `path` as safetensors, with what rebuilds it as metadata.
 
     The file is there whole, through a power cut too, or what was there before still is.
+
+    Args:
+        network: the network.
+        path: the file.
+        facts: what else the metadata tell, for `read_facts`.
 
     Raises:
         OSError: if the disk refuses.
@@ -36,7 +46,17 @@ def save_weights(network: Network, path: str | os.PathLike[str]) -> None:
     tensors = {name: tensor.detach().contiguous() for name, tensor in network.state_dict().items()}
     settings = network.settings.model_copy(update={"recompute": "auto"})
     with replacing(path) as file:
-        file.write(save(tensors, metadata={_METADATA_KEY: settings.model_dump_json()}))
+        metadata = {**facts, _METADATA_KEY: settings.model_dump_json()}
+        file.write(save(tensors, metadata=metadata))
+
+
+def read_facts(path: str | os.PathLike[str]) -> dict[str, str]:
+    """Return the facts that `save_weights` put beside the weights of a file.
+
+    Raises:
+        WeightsError: if the file cannot be read.
+    """
+    return {k: v for k, v in read_contents(path).metadata.items() if k != _METADATA_KEY}
 
 
 def load_weights(path: str | os.PathLike[str], *, n_frames: int = 5) -> Network:

@@ -1,16 +1,26 @@
 """The folder of a run: what is in it, and that no run writes over another unasked.
 
 settings.toml · metrics.jsonl · tensorboard/ · pictures/ · checkpoints/ · best.safetensors ·
-rehearsal.json, where there is a card · diagnosis.md and .json, where the watch had reason to
+rehearsal.json, where there is a card · diagnosis.md and .json, where the watch had reason to ·
+retired/, where somebody went back
 """
 
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vsr_settings import Settings, to_toml
+from vsr_settings.files import (
+    append,
+    make_folder,
+    remove_partials,
+    replacing,
+    sync,
+    sync_folder,
+)
 from vsr_train.errors import RunError
 
 
@@ -28,14 +38,16 @@ class RunFolder:
         self.tensorboard = path / "tensorboard"
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"
+        self.retired = path / "retired"
         self.best = path / "best.safetensors"
         self.diagnosis = path / "diagnosis.md"
         self.rehearsal = path / "rehearsal.json"
+        self.lock = path / ".lock"
 
     @classmethod
     def of(cls, settings: Settings) -> "RunFolder":
         """Return the folder that `[run]` names."""
-        return cls(Path(settings.run.dir).expanduser() / settings.run.name)
+        return cls(expanded(settings.run.dir) / settings.run.name)
 
     @property
     def holds_a_run(self) -> bool:
@@ -45,14 +57,18 @@ class RunFolder:
     def open(self, settings: Settings, *, start_step: int) -> None:
         """Make the folder, store the resolved settings, and forget the log after `start_step`.
 
-        A run killed after its last checkpoint has logged steps that will be made again.
+        A run killed after its last checkpoint has logged steps that will be made again, and may
+        have left files half written.
 
         Raises:
             RunError: if the disk refuses.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
-            self.settings.write_text(to_toml(settings), encoding="utf-8")
+            for folder in (self.path, self.checkpoints):
+                make_folder(folder)
+                remove_partials(folder)
+            with replacing(self.settings) as file:
+                file.write(to_toml(settings).encode())
             self._forget_after(start_step)
         except OSError as error:
             raise RunError(
@@ -60,36 +76,77 @@ class RunFolder:
                 "see run.dir and run.name"
             ) from error
 
-    def clear(self) -> None:
-        """Delete what a run writes here, and nothing else."""
+    def clear(self, is_checkpoint: Callable[[Path], bool]) -> None:
+        """Delete what a run writes here, and nothing else; its lock stays with its owner.
+
+        Args:
+            is_checkpoint: tells checkpoints of ours from files that people put beside them.
+
+        Raises:
+            RunError: if the disk refuses.
+        """
         diagnosis = (self.diagnosis, self.diagnosis.with_suffix(".json"))
-        for file in (self.settings, self.metrics, self.best, self.rehearsal, *diagnosis):
-            file.unlink(missing_ok=True)
-        for folder in (self.tensorboard, self.pictures, self.checkpoints):
+        checkpoints = self.checkpoints.iterdir() if self.checkpoints.is_dir() else ()
+        ours = [path for path in checkpoints if is_checkpoint(path)]
+        try:
+            for file in (*ours, self.settings, self.metrics, self.best, self.rehearsal, *diagnosis):
+                file.unlink(missing_ok=True)
+        except OSError as error:
+            raise RunError(
+                f"run folder {str(self.path)!r} cannot be cleared ({error.strerror}: "
+                f"{error.filename!r}); see run.dir and run.name"
+            ) from error
+        for folder in (self.tensorboard, self.pictures, self.retired):
             shutil.rmtree(folder, ignore_errors=True)
+        with suppress(OSError):  # others' files are in it
+            self.checkpoints.rmdir()
 
     def write_rehearsal(self, figures: Mapping[str, float]) -> None:
-        """Store what the rehearsal measured beside what was predicted."""
-        self.rehearsal.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
+        """Store what the rehearsal measured beside what was predicted.
+
+        Raises:
+            OSError: if the disk refuses.
+        """
+        with replacing(self.rehearsal) as file:
+            file.write((json.dumps(figures, indent=2) + "\n").encode())
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Append a row to metrics.jsonl, whole."""
-        with self.metrics.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(row) + "\n")
+        """Append a row to metrics.jsonl, whole.
+
+        Raises:
+            RunError: if the disk refuses; the rows before are whole.
+        """
+        try:
+            append(self.metrics, (json.dumps(row) + "\n").encode())
+        except OSError as error:
+            raise RunError(
+                f"{str(self.metrics)!r} cannot be written ({error.strerror}); the rows before and "
+                "the checkpoints are whole: make room and use --resume auto"
+            ) from error
+
+    def sync_log(self) -> None:
+        """Put the rows so far on the disk, before a checkpoint says that they were made.
+
+        Raises:
+            OSError: if the disk refuses.
+        """
+        if self.metrics.exists():
+            sync(self.metrics)
+            sync_folder(self.path)
 
     def _forget_after(self, step: int) -> None:
         if not self.metrics.exists():
             return
-        lines = self.metrics.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if _step_of(line) <= step]
-        temporary = self.metrics.with_name(f".{self.metrics.name}.partial")
-        temporary.write_text("".join(kept), encoding="utf-8")
-        temporary.replace(self.metrics)
+        lines = self.metrics.read_bytes().splitlines(keepends=True)
+        kept = [line for line in lines if step_of_row(line) <= step]
+        if kept != lines:
+            with replacing(self.metrics) as file:
+                file.writelines(kept)
 
 
-def _step_of(line: str) -> float:
-    """Return a row's step; a row cut short by a kill belongs to no step that counts."""
+def step_of_row(line: bytes) -> float:
+    """Return a row's step; a row that is damaged or cut short belongs to no step that counts."""
     try:
-        return float(json.loads(line)["step"])
-    except (ValueError, KeyError, TypeError):
+        return float(json.loads(line)["step"]) if line.endswith(b"\n") else float("inf")
+    except (ValueError, KeyError, TypeError, RecursionError):
         return float("inf")

@@ -1,5 +1,6 @@
 """Everything a run changes as it goes: what a checkpoint must hold, and nothing else."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,6 +13,9 @@ from vsr_train.step.average import WeightAverage
 
 BETAS = (0.9, 0.99)
 """AdamW's memory: 0.99 forgets the large first gradients sooner than 0.999 (docs/notebook.md)."""
+
+SCALER = ("scale", "_growth_tracker")
+"""What GradScaler finds out as it goes."""
 
 
 @dataclass
@@ -32,6 +36,10 @@ class TrainingState:
     """Numbers of the training windows that are set aside because their step was not finite."""
     watch: dict[str, Any] = field(default_factory=dict)
     """What the watch knows, as it was when last saved; empty before that."""
+    interval: dict[str, Any] = field(default_factory=dict)
+    """Sums of the steps since the last row of the log, as they were when last saved."""
+    footage: dict[str, str] = field(default_factory=dict)
+    """Fingerprints of the footage for training and for validation."""
 
     @classmethod
     def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":
@@ -58,6 +66,8 @@ class TrainingState:
             "best": self.best,
             "aside": self.aside,
             "watch": self.watch,
+            "interval": self.interval,
+            "footage": self.footage,
             "model_state_dict": self.network.state_dict(),
             "ema_state_dict": self.average.network.state_dict(),
             "ema_updates": self.average.updates,
@@ -66,20 +76,43 @@ class TrainingState:
             "random_state": _random_state(),
         }
 
-    def load_state_dict(self, stored: dict[str, Any]) -> None:
-        """Go on from what `state_dict` returned."""
+    def load_state_dict(self, stored: Mapping[str, Any]) -> None:
+        """Go on from what `state_dict` returned, once `folder.read_state` has checked it.
+
+        The optimiser's and the scaler's options stay those of today's settings.
+        """
         self.step = stored["step"]
         self.skipped = stored["skipped"]
         self.best = stored["best"]
         self.aside = stored["aside"]
-        self.watch = stored["watch"]
+        self.watch = stored["watch"] or {}
+        self.interval = stored["interval"]
+        self.footage = stored["footage"]
         self.network.load_state_dict(stored["model_state_dict"])
         self.average.network.load_state_dict(stored["ema_state_dict"])
         self.average.updates = stored["ema_updates"]
-        self.optimizer.load_state_dict(stored["optimizer_state_dict"])
+        self._load_moments(stored["optimizer_state_dict"]["state"])
         if stored["scaler_state_dict"]:  # empty where the run so far needed no scaler
-            self.scaler.load_state_dict(stored["scaler_state_dict"])
+            found = {name: stored["scaler_state_dict"][name] for name in SCALER}
+            self.scaler.load_state_dict(self.scaler.state_dict() | found)
         _restore_random_state(stored["random_state"])
+
+    def _load_moments(self, stored: Mapping[int, Mapping[str, torch.Tensor]]) -> None:
+        """Take Adam's moments, each in the memory format of its parameter.
+
+        The fused kernels go through parameter and moments in the order of memory, whatever their
+        strides say.
+        """
+        parameters = list(self.network.parameters())
+        states = {
+            number: {
+                name: value if name == "step" else _like(parameters[number], value)
+                for name, value in moments.items()
+            }
+            for number, moments in stored.items()
+        }
+        groups = self.optimizer.state_dict()["param_groups"]
+        self.optimizer.load_state_dict({"state": states, "param_groups": groups})
 
 
 def make_optimizer(network: torch.nn.Module, train: Train) -> torch.optim.AdamW:
@@ -91,6 +124,10 @@ def make_optimizer(network: torch.nn.Module, train: Train) -> torch.optim.AdamW:
         weight_decay=train.weight_decay,
         fused=True,
     )
+
+
+def _like(parameter: torch.Tensor, value: torch.Tensor) -> torch.Tensor:
+    return torch.empty_like(parameter, requires_grad=False).copy_(value)
 
 
 def _random_state() -> dict[str, torch.Tensor]:

@@ -1,0 +1,259 @@
+"""What differs between a checkpoint and the run that goes on from it: settings, footage, best.
+
+Settings win for what may change, and each difference is said; the network may not change. The
+stored text is read without rules: what they refuse today was allowed when it was written.
+"""
+
+import hashlib
+import json
+import math
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import ValidationError
+
+from vsr_data import Footage
+from vsr_model import WeightsError, read_facts
+from vsr_settings import Model, Settings, Train
+from vsr_settings.fields import facts
+from vsr_settings.writing import toml_value
+from vsr_train.errors import RunError
+from vsr_train.folder.contents import UnsoundError
+from vsr_train.folder.layout import RunFolder
+from vsr_train.step import TrainingState, learning_rate
+
+Values = Mapping[str, Any]
+"""Stored settings by path, such as `train.max_steps`; those of other versions among them."""
+
+_SCHEDULE = ("train.max_steps", "train.max_lr", "train.min_lr", "train.warmup_steps")
+_FREE = {"run.name", "run.dir"}
+"""What tells where a run is, not what it is."""
+
+_LONGEST = 60
+
+
+def stored_settings(text: Any) -> Values:
+    """Read the settings that a checkpoint holds, as they were written.
+
+    Raises:
+        UnsoundError: if they are no text of settings.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except (TypeError, ValueError, AttributeError, RecursionError) as error:
+        raise UnsoundError("settings", f"they are not TOML ({error})") from error
+    return {
+        f"{section}.{name}": value
+        for section, table in tables.items()
+        if isinstance(table, dict)
+        for name, value in table.items()
+    }
+
+
+def refuse_other_network(path: Path, values: Values, model: Model) -> None:
+    """Refuse a checkpoint of another network.
+
+    Raises:
+        RunError: if it is.
+        UnsoundError: if what it says is no network at all.
+    """
+    try:
+        said = {name: values[f"model.{name}"] for name in Model.model_fields if _has(values, name)}
+        theirs = Model.model_validate(said).model_copy(update={"recompute": model.recompute})
+    except ValidationError as error:
+        raise UnsoundError("settings", "[model] is no network") from error
+    if theirs != model:
+        got, want = (
+            f"{each.n_feats} features, {each.n_blocks} blocks, {each.n_frames} frames, "
+            f"×{each.scale}"
+            for each in (theirs, model)
+        )
+        raise RunError(
+            f"checkpoint {str(path)!r} holds another network ({got}) than [model] ({want}); "
+            "correct [model], or start a run of another name"
+        )
+
+
+def changed_settings(values: Values, settings: Settings, updates: int) -> list[str]:
+    """Say which settings differ from those of a checkpoint, and what the learning rate does.
+
+    Args:
+        values: the checkpoint's.
+        settings: the run's, resolved.
+        updates: that took effect so far.
+
+    Returns:
+        A line for each difference; those of the schedule share one.
+
+    Raises:
+        UnsoundError: if the checkpoint's schedule is none.
+    """
+    changed = {
+        path: f"{path} {_shown(was)} → {_shown(now)}"
+        for path, was, now in _pairs(values, settings)
+        if was != now and path not in _FREE
+    }
+    schedule = [changed.pop(path) for path in _SCHEDULE if path in changed]
+    lines = [f"changed since the checkpoint: {change}" for change in changed.values()]
+    if schedule:
+        try:
+            was = learning_rate(updates, _train_then(values, settings.train))
+        except ValueError as error:  # pydantic's is one, too
+            raise UnsoundError("settings", "[train] has no schedule") from error
+        now = learning_rate(updates, settings.train)
+        lines.append(
+            f"changed since the checkpoint: {', '.join(schedule)}: the learning rate goes from "
+            f"{was:.1e} to {now:.1e} with the next step"
+        )
+    return lines
+
+
+def fingerprints(settings: Settings, training: Footage, validation: Footage) -> dict[str, str]:
+    """Return what tells footage apart: clips, sizes, windows, files, and how they are cut."""
+    data = settings.data
+    return {
+        "training": _fingerprint(training, [data.train_frames]),
+        "validation": _fingerprint(
+            validation, [data.val_frames, data.degradation, data.val_windows, data.val_border]
+        ),
+    }
+
+
+def is_same_footage(
+    part: Literal["training", "validation"],
+    then: Mapping[str, str],
+    now: Mapping[str, str],
+    values: Values,
+    settings: Settings,
+) -> bool:
+    """Tell whether a part of the footage is what it was.
+
+    Args:
+        part: of the footage.
+        then: the checkpoint's fingerprints; where it has none, being of format 1, the settings
+            that name the footage decide.
+        now: the run's.
+        values: the checkpoint's settings.
+        settings: the run's.
+    """
+    if part in then:
+        return then[part] == now[part]
+    names = ("train", "train_frames") if part == "training" else ("val", "val_frames")
+    return all(values.get(f"data.{name}") == getattr(settings.data, name) for name in names)
+
+
+def kept_of(
+    stored: Mapping[str, Any],
+    settings: Settings,
+    folder: RunFolder,
+    footage: Mapping[str, str],
+    *,
+    is_of_this_run: bool,
+) -> tuple[dict[str, Any], tuple[str, ...]]:
+    """Return what is taken from a checkpoint, and a line for everything that is not or differs.
+
+    Args:
+        stored: the checkpoint, as `read_state` returns it.
+        settings: the run, resolved.
+        folder: of the run.
+        footage: the run's fingerprints.
+        is_of_this_run: whether the checkpoint is this run's own.
+    """
+    values = stored_settings(stored["settings"])
+    kept = dict(stored)
+    lines = changed_settings(values, settings, stored["step"] - stored["skipped"])
+    then = stored["footage"]
+    if not is_same_footage("training", then, footage, values, settings):
+        dropped = f"; {len(kept['aside'])} windows set aside are drawn again" * bool(kept["aside"])
+        lines.append(f"changed since the checkpoint: the training footage{dropped}")
+        kept["aside"] = []
+    if not is_of_this_run:
+        kept |= {"best": {}, "watch": {}, "interval": {}}
+        lines.append("the checkpoint is another run's: best and the watch begin anew")
+    elif not is_same_footage("validation", then, footage, values, settings):
+        kept["best"] = {}
+        if kept["watch"]:
+            kept["watch"] = {**kept["watch"], "validations": []}
+        lines.append(
+            "changed since the checkpoint: the validation footage, or how it is measured; best "
+            "and what the watch knows of validations begin anew"
+        )
+    elif kept["best"] and (what := _missing_best(folder, kept)):
+        kept["best"] = {}
+        lines.append(f"{what}: best begins anew")
+    if kept["watch"] is None:
+        lines.append("the checkpoint's watch is not of this version: it begins anew")
+    return kept, tuple(lines)
+
+
+def best_facts(state: TrainingState) -> dict[str, str]:
+    """Return what best.safetensors says of the validation that it is from."""
+    return {"step": f"{state.best['step']:.0f}", "psnr": repr(float(state.best["psnr"]))}
+
+
+def facts_of_best(folder: RunFolder) -> dict[str, float]:
+    """Read step and PSNR from best.safetensors; nothing where it does not say them."""
+    if not folder.best.is_file():
+        return {}
+    try:
+        said = read_facts(folder.best)
+        facts = {name: float(said[name]) for name in ("step", "psnr")}
+    except (WeightsError, KeyError, ValueError):
+        return {}
+    return facts if math.isfinite(facts["step"]) else {}
+
+
+def _missing_best(folder: RunFolder, stored: Mapping[str, Any]) -> str | None:
+    """Say why best.safetensors is not the best that a checkpoint names; None where it is."""
+    if not folder.best.is_file():
+        return f"{folder.best.name} is not here"
+    facts = facts_of_best(folder)
+    if not facts:  # as versions before format 2 wrote it
+        return None if stored["format"] == 1 else f"{folder.best.name} does not say its step"
+    if facts["step"] == stored["best"]["step"] and facts["psnr"] == stored["best"]["psnr"]:
+        return None
+    return f"{folder.best.name} is of step {facts['step']:.0f}"
+
+
+def _fingerprint(footage: Footage, cut: list[Any]) -> str:
+    clips = [
+        [clip.name, clip.windows, *clip.lq_size, *clip.gt_size, _bytes_of(clip.source)]
+        for clip in footage.clips
+    ]
+    return hashlib.sha256(json.dumps([cut, clips]).encode()).hexdigest()
+
+
+def _bytes_of(source: str) -> int:
+    try:
+        return Path(source).stat().st_size
+    except (OSError, ValueError):  # the demo's photographs are no files
+        return 0
+
+
+def _has(values: Values, name: str) -> bool:
+    return f"model.{name}" in values
+
+
+def _pairs(values: Values, settings: Settings) -> list[tuple[str, Any, Any]]:
+    """Every setting with the checkpoint's value and today's; one not known then had its default."""
+    return [
+        (path, values.get(path, fact.default), getattr(getattr(settings, fact.section), fact.name))
+        for path, fact in facts().items()
+    ]
+
+
+def _shown(value: Any) -> str:
+    try:
+        text = "none" if value is None else toml_value(value)
+    except (TypeError, ValueError):
+        text = repr(value)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
+
+
+def _train_then(values: Values, train: Train) -> Train:
+    """Return today's section with the checkpoint's schedule."""
+    names = [path.partition(".")[2] for path in _SCHEDULE if path in values]
+    said = Train.model_validate({name: values[f"train.{name}"] for name in names})
+    return train.model_copy(update={name: getattr(said, name) for name in names})
