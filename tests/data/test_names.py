@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from vsr_data import DataError, open_training
 from vsr_data.footage.names import clip_names
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 NAMES = st.sampled_from(["x", "x#2", "x (2)", "x.mp4", "\udcff", "\\udcff", "\n", "a\udc80", "é"])
 FILES = st.builds(lambda *parts: Path("".join(parts)), NAMES, NAMES | st.just(""), st.sampled_from(

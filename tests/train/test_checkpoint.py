@@ -11,7 +11,7 @@ import torch
 from train.checkpoint_states import assert_equal, state_after
 
 from vsr_device import choose_platform
-from vsr_settings.files import append, replacing
+from vsr_files import append, replacing
 from vsr_train import RunError
 from vsr_train.folder import DamagedError, RunFolder, latest_checkpoint, read_state, save_checkpoint
 from vsr_train.folder.checkpoint import damage, write_checkpoint

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Final, Literal, Self
 
 from vsr_data.pixels import Size
+from vsr_files import expanded
 from vsr_settings import Data, Model
-from vsr_settings.paths import expanded
 from vsr_settings.schema import Degradation
 
 Role = Literal["train", "val"]

@@ -15,8 +15,8 @@ from vsr_data.footage.png import read_size
 from vsr_data.footage.video_cache import Survey, check_room
 from vsr_data.footage.videos import SUFFIXES, check_videos, open_videos, video_files
 from vsr_data.request import Request, Role
+from vsr_files import printable
 from vsr_settings import Data, Model
-from vsr_settings.paths import printable
 
 DEMO: Final = "demo"
 ROLES: Final[tuple[Role, Role]] = ("train", "val")

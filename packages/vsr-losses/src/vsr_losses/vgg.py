@@ -14,6 +14,8 @@ import torch
 from safetensors.torch import save
 from torch import Tensor, nn
 
+from vsr_files import ForeignFileError, expanded, open_regular, replacing, tensors
+from vsr_files.tensors import StoredTensor
 from vsr_losses.provenance import (
     FULL_FILE,
     FULL_FILE_BYTES,
@@ -23,10 +25,6 @@ from vsr_losses.provenance import (
     is_rounded_from,
     what_is_wrong,
 )
-from vsr_settings import tensorfiles
-from vsr_settings.files import ForeignFileError, open_regular, replacing
-from vsr_settings.paths import expanded
-from vsr_settings.tensorfiles import StoredTensor
 
 TAPS = (3, 8, 15, 22)
 """Indices in torchvision's `features` of relu1_2, relu2_2, relu3_3 and relu4_3."""
@@ -164,7 +162,7 @@ def _file_sha256(path: Path) -> str:
 
 def _read(path: Path) -> Any:
     try:
-        return tensorfiles.read(path, _tensor).value
+        return tensors.read(path, _tensor).value
     except ForeignFileError as error:
         size = path.stat().st_size
         cut = path.name == FULL_FILE and size < FULL_FILE_BYTES

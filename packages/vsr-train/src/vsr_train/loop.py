@@ -8,7 +8,6 @@ import torch
 from rich.console import Console
 
 from vsr_data import DataError
-from vsr_model import save_weights
 from vsr_settings import effective_batch
 from vsr_train.cadence import Cadence
 from vsr_train.errors import DivergedError, LearningError, RunError, StagnatedError
@@ -33,8 +32,6 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         _Loop(run, None, watch).go(signals)
         return
     notes = begin(run.folder, run.settings, run.state, run.source, overwrite=overwrite)
-    if run.rehearsal is not None:
-        run.folder.write_rehearsal(run.rehearsal.as_dict())
     report = Report(
         run.settings,
         run.folder,
@@ -44,6 +41,8 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         verdict=watch.reported,
     )
     with report:
+        if (rehearsal := run.rehearsal) is not None:
+            report.attempt("the rehearsal", lambda: run.folder.write_rehearsal(rehearsal.as_dict()))
         for line in (*opening(run), *(f"note        {note}" for note in notes)):
             report.say(line)
         _Loop(run, report, watch).go(signals)
@@ -219,7 +218,7 @@ class _Loop:
         self._watch.add_validation(state.step, self._last.mean["gain_db"])
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
             state.best = {"step": state.step, **self._last.mean}
-            save_weights(state.average.network, run.folder.best, best_facts(state))
+            run.folder.save_best(state.average.network, best_facts(state))
         self._clock.resume()
         return self._last
 

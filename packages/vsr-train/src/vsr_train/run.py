@@ -8,6 +8,7 @@ from vsr_data import (
     Footage,
     TrainingStream,
     check_pairs,
+    check_sources,
     open_training,
     open_validation,
     require_sound,
@@ -81,12 +82,16 @@ def prepare(
     source = choose_source(folder, settings, resume=resume, init=init, overwrite=overwrite)
     if processes.is_first and not (overwrite or check_only):
         refuse_taken_folder(folder, source)
+    folder.require_writable()
+    check_sources(settings.data, settings.model)
+    loss = HybridLoss(settings.loss)
     notes = check_card(settings, platform)
+    # From here on it may take hours: all that is refused quickly has been.
     with processes.first_before_others():  # which then find its frames decoded
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
     notes += _check_pairs(training, settings)
-    loss = platform.place(HybridLoss(settings.loss))
+    platform.place(loss)
     rehearsal = rehearse(settings, platform, loss)
     if rehearsal is not None:
         notes += (str(rehearsal),)

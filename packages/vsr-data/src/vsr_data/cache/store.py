@@ -23,7 +23,7 @@ from filelock import FileLock, Timeout
 from vsr_data.cache.entry import FORMAT, Entry, retire
 from vsr_data.cache.writing import Budget, EntryWriter
 from vsr_data.errors import DataError
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 logger = logging.getLogger(__name__)
 

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
 
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 
 def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:

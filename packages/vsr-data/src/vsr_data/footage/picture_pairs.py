@@ -13,7 +13,7 @@ from vsr_data.footage.names import clip_names
 from vsr_data.footage.png import check_png, read_rgb
 from vsr_data.pixels import Pixels, Size
 from vsr_data.request import Request
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 
 class PictureClip(Clip):

@@ -9,7 +9,7 @@ from vsr_data.cache.reading import WHOLE
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Clip
 from vsr_data.pixels import Pixels
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 
 class StoredClip(Clip):

@@ -17,7 +17,7 @@ from vsr_data.request import SMALLEST_PATCH, Request
 from vsr_data.video import FrameRange, Header, Tally, frames, read_header
 from vsr_data.video.container import DECODE_ERRORS, reason_of
 from vsr_data.video.header import count_packets
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 logger = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from vsr_data.footage.names import clip_names
 from vsr_data.footage.stored_clip import StoredClip
 from vsr_data.footage.video_cache import Survey, decode_missing, survey
 from vsr_data.request import Request
-from vsr_settings.paths import printable
+from vsr_files import printable
 
 SUFFIXES: Final = frozenset(
     {

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from vsr_settings.tensorfiles import Opaque
+from vsr_files.tensors import Opaque
 
 _SHOWN = 4
 

@@ -13,13 +13,13 @@ import torch
 from safetensors.torch import save
 from torch import Tensor
 
+from vsr_files import replacing
+from vsr_files.tensors import Contents
 from vsr_model.network import Network
 from vsr_model.weights.checking import WeightsError, describe, require_tensors
 from vsr_model.weights.formats import find_network
 from vsr_model.weights.reading import read_contents
 from vsr_settings import Model
-from vsr_settings.files import replacing
-from vsr_settings.tensorfiles import Contents
 
 _METADATA_KEY = "vsr_model"
 

@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from vsr_files import tensors
+from vsr_files.tensors import Contents, ForeignFileError, StoredTensor
 from vsr_model.weights.checking import WeightsError
-from vsr_settings import tensorfiles
-from vsr_settings.tensorfiles import Contents, ForeignFileError, StoredTensor
 
 
 def read_checkpoint(path: str | os.PathLike[str]) -> Any:
@@ -27,7 +27,7 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Any:
 def read_contents(path: str | os.PathLike[str]) -> Contents:
     """Read a file with its metadata; see `read_checkpoint`."""
     try:
-        return tensorfiles.read(path, _tensor)
+        return tensors.read(path, _tensor)
     except ForeignFileError as error:
         raise WeightsError(
             f"{str(path)!r} cannot be read as weights: {error}; give another file of weights or "

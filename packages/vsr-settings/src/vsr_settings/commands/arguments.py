@@ -4,8 +4,8 @@ import argparse
 import sys
 from typing import TypeAlias
 
+from vsr_files import expanded, printable
 from vsr_settings.errors import ExitCode
-from vsr_settings.paths import expanded, printable
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed
 """What `add_subparsers` gives."""

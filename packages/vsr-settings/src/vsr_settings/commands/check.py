@@ -3,9 +3,9 @@
 import argparse
 import sys
 
+from vsr_files import printable
 from vsr_settings.commands.arguments import Commands, add_set
 from vsr_settings.errors import ExitCode, SettingsError
-from vsr_settings.paths import printable
 from vsr_settings.reading import read
 
 

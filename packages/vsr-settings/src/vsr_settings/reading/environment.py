@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from vsr_files import printable
 from vsr_settings.fields import Fact, facts
-from vsr_settings.paths import printable
 from vsr_settings.reading.merge import PREFIX, text_source
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.spelling import meant_variable

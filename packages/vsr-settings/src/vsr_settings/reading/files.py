@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from vsr_settings.paths import expanded, printable
+from vsr_files import expanded, printable
 from vsr_settings.reading.spelling import closest_name
 
 _MOST_BYTES: Final = 1 << 20

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from vsr_files import printable
 from vsr_settings.errors import ABSENT
 from vsr_settings.fields import Fact, facts
-from vsr_settings.paths import printable
 from vsr_settings.reading.merge import text_source
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.spelling import meant

@@ -10,8 +10,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
+from vsr_files import printable
 from vsr_settings.errors import ABSENT
-from vsr_settings.paths import printable
 from vsr_settings.reading.files import UnreadableError, text_of
 from vsr_settings.reading.source import Report, Source
 

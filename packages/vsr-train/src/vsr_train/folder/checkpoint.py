@@ -12,9 +12,9 @@ from typing import IO, Any, BinaryIO, cast
 
 import torch
 
+from vsr_files import ForeignFileError, make_folder, open_regular, replacing
 from vsr_model import Network, WeightsError, read_checkpoint
 from vsr_settings import Settings
-from vsr_settings.files import ForeignFileError, make_folder, open_regular, replacing
 from vsr_train.errors import RunError
 from vsr_train.folder.changes import changed_settings, refuse_other_network, stored_settings
 from vsr_train.folder.contents import UnsoundError, sound_contents

@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from vsr_settings.files import make_folder, replacing, sync_folder
+from vsr_files import make_folder, replacing, sync_folder
 from vsr_train.errors import RunError
 from vsr_train.folder.layout import RunFolder, step_of_row
 

@@ -6,21 +6,24 @@ retired/, where somebody went back
 """
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vsr_settings import Settings, to_toml
-from vsr_settings.files import (
+from vsr_files import (
     append,
+    expanded,
     make_folder,
     remove_partials,
     replacing,
     sync,
     sync_folder,
 )
+from vsr_model import Network, save_weights
+from vsr_settings import Settings, to_toml
 from vsr_train.errors import RunError
 
 
@@ -53,6 +56,27 @@ class RunFolder:
     def holds_a_run(self) -> bool:
         """Whether a run has started here."""
         return self.settings.exists() or self.metrics.exists() or self.checkpoints.exists()
+
+    def require_writable(self) -> None:
+        """Refuse a place that cannot be written; writes nothing.
+
+        Raises:
+            RunError: if the folder, or the nearest one above it that is there, is not writable.
+        """
+        place = self.path.absolute()
+        try:
+            while not place.exists() and place != place.parent:
+                place = place.parent
+            reason = "" if place.is_dir() else f"{str(place)!r} is not a folder"
+        except OSError as error:
+            reason = str(error.strerror)
+        if not reason and not os.access(place, os.W_OK | os.X_OK):
+            reason = f"{str(place)!r} is not writable"
+        if reason:
+            raise RunError(
+                f"run folder {str(self.path)!r} cannot be written ({reason}); see run.dir and "
+                "run.name"
+            )
 
     def open(self, settings: Settings, *, start_step: int) -> None:
         """Make the folder, store the resolved settings, and forget the log after `start_step`.
@@ -109,6 +133,20 @@ class RunFolder:
         """
         with replacing(self.rehearsal) as file:
             file.write((json.dumps(figures, indent=2) + "\n").encode())
+
+    def save_best(self, network: Network, facts: Mapping[str, str]) -> None:
+        """Write the weights of the best validation.
+
+        Raises:
+            RunError: if the disk refuses; the best before is whole.
+        """
+        try:
+            save_weights(network, self.best, facts)
+        except OSError as error:
+            raise RunError(
+                f"{str(self.best)!r} cannot be written ({error.strerror}); the checkpoints are "
+                "whole: make room and use --resume auto"
+            ) from error
 
     def log(self, row: Mapping[str, Any]) -> None:
         """Append a row to metrics.jsonl, whole.

@@ -5,7 +5,7 @@ from contextlib import contextmanager, suppress
 
 from filelock import FileLock, Timeout
 
-from vsr_settings.files import make_folder
+from vsr_files import make_folder
 from vsr_train.errors import RunError
 from vsr_train.folder.layout import RunFolder
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from vsr_files import expanded
 from vsr_model import Network, WeightsError, load_weights
 from vsr_settings import Model, Settings
 from vsr_train.errors import RunError
@@ -205,7 +206,7 @@ def _is_in(path: Path, folder: Path) -> bool:
 
 def _file(text: str, option: str) -> Path:
     try:
-        path = Path(text).expanduser()
+        path = expanded(text)
         is_file = path.is_file()
     except (RuntimeError, OSError, ValueError) as error:  # no such home, name too long, a NUL
         raise RunError(f"{option} {text!r} is no path ({error}); give a file's") from error

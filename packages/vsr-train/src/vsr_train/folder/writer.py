@@ -13,8 +13,8 @@ from typing import Any, Self
 
 import torch
 
+from vsr_files import make_folder
 from vsr_settings import Settings, to_toml
-from vsr_settings.files import make_folder
 from vsr_train.errors import DivergedError, RunError
 from vsr_train.folder.checkpoint import FORMAT, latest_checkpoint, write_checkpoint
 from vsr_train.folder.contents import UnsoundError, check_finite

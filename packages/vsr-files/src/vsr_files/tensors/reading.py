@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from vsr_settings.files import ForeignFileError, open_regular
-from vsr_settings.tensorfiles.archives import is_archive, read_archive, read_legacy
-from vsr_settings.tensorfiles.description import StoredTensor
-from vsr_settings.tensorfiles.safetensors import is_safetensors, read_safetensors
+from vsr_files import ForeignFileError, open_regular
+from vsr_files.tensors.archives import is_archive, read_archive, read_legacy
+from vsr_files.tensors.description import StoredTensor
+from vsr_files.tensors.safetensors import is_safetensors, read_safetensors
 
 MAX_READ = 1 << 24
 """Bytes taken at once of anything but tensors: no header, pickle or index of weights is longer."""

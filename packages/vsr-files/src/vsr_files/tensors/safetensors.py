@@ -6,8 +6,8 @@ from itertools import chain
 from math import prod
 from typing import Any, BinaryIO
 
-from vsr_settings.files import ForeignFileError
-from vsr_settings.tensorfiles.description import (
+from vsr_files import ForeignFileError
+from vsr_files.tensors.description import (
     ITEM_BYTES,
     Opaque,
     Storage,

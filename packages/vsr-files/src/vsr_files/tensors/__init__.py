@@ -6,8 +6,8 @@ process. So every size is compared with the bytes that are there before memory i
 is imported or called, and whatever goes wrong is the file's fault, in words.
 """
 
-from vsr_settings.files import ForeignFileError
-from vsr_settings.tensorfiles.description import Opaque, StoredTensor
-from vsr_settings.tensorfiles.reading import Contents, read
+from vsr_files import ForeignFileError
+from vsr_files.tensors.description import Opaque, StoredTensor
+from vsr_files.tensors.reading import Contents, read
 
 __all__ = ["Contents", "ForeignFileError", "Opaque", "StoredTensor", "read"]

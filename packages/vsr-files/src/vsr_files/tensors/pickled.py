@@ -8,9 +8,9 @@ import pickletools
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, BinaryIO, ClassVar
 
-from vsr_settings.files import ForeignFileError
-from vsr_settings.tensorfiles.description import MAX_NUMBER, Opaque, Storage, StoredTensor
-from vsr_settings.tensorfiles.rebuilding import Name, call, hashable, name_of, object_of
+from vsr_files import ForeignFileError
+from vsr_files.tensors.description import MAX_NUMBER, Opaque, Storage, StoredTensor
+from vsr_files.tensors.rebuilding import Name, call, hashable, name_of, object_of
 
 MAX_INSTRUCTIONS = 1_000_000
 """A checkpoint of the largest network takes some 350,000; each takes at most some 200 bytes."""

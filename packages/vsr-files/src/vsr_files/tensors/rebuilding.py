@@ -6,8 +6,8 @@ Nothing is called: the few functions that data and tensors are made with are kno
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from vsr_settings.files import ForeignFileError
-from vsr_settings.tensorfiles.description import Opaque, Storage, StoredTensor, place
+from vsr_files import ForeignFileError
+from vsr_files.tensors.description import Opaque, Storage, StoredTensor, place
 
 _KINDS = {
     "torch._utils._rebuild_sparse_tensor": "a sparse tensor",

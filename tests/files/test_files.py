@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vsr_settings.files import ForeignFileError, open_regular, replacing
+from vsr_files import ForeignFileError, open_regular, replacing
 
 OPEN_FILES = Path("/proc/self/fd")
 

@@ -5,9 +5,9 @@ import zipfile
 from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO
 
-from vsr_settings.files import ForeignFileError
-from vsr_settings.tensorfiles.description import ITEM_BYTES, Storage, StoredTensor, fill
-from vsr_settings.tensorfiles.pickled import Unpickling
+from vsr_files import ForeignFileError
+from vsr_files.tensors.description import ITEM_BYTES, Storage, StoredTensor, fill
+from vsr_files.tensors.pickled import Unpickling
 
 _MAGIC = 0x1950A86A20F9469CFC6C
 _PROTOCOL = 1001

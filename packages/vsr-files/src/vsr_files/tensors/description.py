@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import IO, Any
 
-from vsr_settings.files import ForeignFileError
+from vsr_files import ForeignFileError
 
 ITEM_BYTES = {
     "float64": 8,

@@ -1,0 +1,18 @@
+"""Files opened without trust and written without loss: standard library alone."""
+
+from vsr_files.opening import ForeignFileError, open_regular
+from vsr_files.paths import expanded, printable
+from vsr_files.writing import append, make_folder, remove_partials, replacing, sync, sync_folder
+
+__all__ = [
+    "ForeignFileError",
+    "append",
+    "expanded",
+    "make_folder",
+    "open_regular",
+    "printable",
+    "remove_partials",
+    "replacing",
+    "sync",
+    "sync_folder",
+]
