@@ -1,7 +1,5 @@
 """A tiny run: pairs of pictures on disk, a network that steps in milliseconds, its command."""
 
-import signal
-
 import numpy as np
 import pytest
 from PIL import Image
@@ -85,8 +83,6 @@ def settings_of(options):
 @pytest.fixture
 def command(options, capsys):
     """Run `python -m vsr_train` in this process; return (exit code, stdout, stderr)."""
-    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
-
     def run(*arguments, **changed):
         chosen = options | {name.replace("__", "."): str(v) for name, v in changed.items()}
         sets = [part for name, value in chosen.items() for part in ("--set", f"{name}={value}")]
@@ -95,6 +91,4 @@ def command(options, capsys):
         assert "Traceback" not in err
         return code, out, err
 
-    yield run
-    for number, handler in handlers.items():
-        signal.signal(number, handler)
+    return run

@@ -2,6 +2,8 @@
 
 import json
 import math
+import os
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -44,7 +46,7 @@ def test_the_log_has_a_row_per_log_and_per_validation(command, settings_of):
     assert command()[0] == 0
     rows = rows_of(settings_of())
     train = [row for row in rows if row["kind"] == "train"]
-    assert [row["step"] for row in train] == [2, 4, 6, 8]
+    assert [row["step"] for row in train] == [1, 2, 4, 6, 8]
     for row in train:
         assert row.keys() == {
             "kind", "step", "loss", "lr", "grad_norm", "samples_per_s", "skipped",
@@ -96,16 +98,14 @@ def test_a_check_does_not_mind_a_run_in_the_folder(command):
     assert command("--check")[0] == 0
 
 
-def test_an_interrupt_before_the_first_step_is_one_line(command, monkeypatch):
-    from vsr_train import __main__ as program
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_before_the_first_step_is_one_line(command, monkeypatch, number):
+    from vsr_train import command as program
 
-    def interrupted(*_, **__):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(program, "prepare", interrupted)
+    monkeypatch.setattr(program, "prepare", lambda *_, **__: os.kill(os.getpid(), number))
     code, _, err = command()
-    assert code == 130
-    assert err.startswith("error: interrupted")
+    assert code == 128 + number
+    assert err == f"error: {number.name}: stopped at once; what was saved before is whole\n"
 
 
 def test_validating_without_a_checkpoint_is_refused(command):

@@ -103,7 +103,7 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
 
 @pytest.mark.slow
 def test_a_run_killed_at_any_moment_resumes_to_the_same_end(options, settings_of, never_stopped):
-    """SIGKILL at several detail_statistics of a real process, until one run gets through."""
+    """SIGKILL at several moments of a real process, until one run gets through."""
     state, rows = never_stopped
     arguments = [sys.executable, "-m", "vsr_train", "--resume", "auto"]
     one_thread = os.environ | {"OMP_NUM_THREADS": "1"}  # as here: sums in another order differ

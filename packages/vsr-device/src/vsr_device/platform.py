@@ -1,5 +1,7 @@
 """Where a run computes, in which precision, and in which order tensors lie in memory."""
 
+import os
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -43,6 +45,15 @@ class Platform:
             self.device.type, dtype=self.amp_dtype, enabled=self.amp_dtype is not None
         )
 
+    def exact(self) -> AbstractContextManager[None]:
+        """Return a context without TF32 and without autotuning: for figures, and odd shapes."""
+        if self.device.type != "cuda":
+            return nullcontext()
+        deterministic = torch.backends.cudnn.deterministic
+        return torch.backends.cudnn.flags(
+            enabled=True, benchmark=False, deterministic=deterministic, allow_tf32=False
+        )
+
     def grad_scaler(self) -> torch.GradScaler:
         """Return the scaler that fp16 gradients need; in other precisions it does nothing."""
         return torch.GradScaler(self.device.type, enabled=self.amp_dtype == torch.float16)
@@ -77,8 +88,21 @@ def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        torch.backends.cudnn.benchmark = True  # shapes never change; Pascal's heuristics are poor
+        notes += _set_arithmetic(device, deterministic=settings.train.deterministic)
     return Platform(device, amp_dtype, memory_format, notes)
+
+
+def _set_arithmetic(device: torch.device, *, deterministic: bool) -> tuple[str, ...]:
+    """Decide how cuDNN computes, for the whole process; return what the user should know of it."""
+    cudnn = torch.backends.cudnn
+    cudnn.benchmark = not deterministic  # shapes never change; Pascal's heuristics are poor
+    cudnn.deterministic = deterministic
+    cudnn.allow_tf32, torch.backends.cuda.matmul.allow_tf32 = True, False
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+    if torch.cuda.get_device_capability(device) < (8, 0):
+        return ()
+    return ("fp32 convolutions train in TF32 here; validation is in full fp32",)
 
 
 def _choose_device(name: str, local_rank: int) -> torch.device:

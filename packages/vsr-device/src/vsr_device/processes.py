@@ -58,6 +58,14 @@ class Processes:
         dist.all_reduce(raised, op=dist.ReduceOp.MAX)
         return bool(raised)
 
+    def union(self, flags: int) -> int:
+        """Return the bits that any process raises; all of them get the same answer."""
+        if self.world_size == 1:
+            return flags
+        bits = torch.tensor([flags >> place & 1 for place in range(8)])
+        dist.all_reduce(bits, op=dist.ReduceOp.MAX)
+        return sum(int(bit) << place for place, bit in enumerate(bits))
+
     @contextmanager
     def first_before_others(self) -> Iterator[None]:
         """Let the first process do something before the others begin with it."""

@@ -217,6 +217,9 @@ class Train(Section):
     max_steps: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     """Optimiser steps of the whole run."""
 
+    max_hours: Annotated[float, Field(gt=0, le=100_000)] | None = None
+    """Hours after which a run saves and stops, as if asked to; left out: never."""
+
     max_lr: Annotated[float, Field(gt=0, le=1)] = 4e-4
     """Learning rate after warm-up."""
 
@@ -238,14 +241,21 @@ class Train(Section):
     seed: Annotated[int, Field(ge=0, lt=1 << 63)] = 0
     """Decides the initial weights and the order and augmentation of samples."""
 
+    deterministic: bool = False
+    """Make a run on a card repeat bit for bit: cuDNN's deterministic kernels, chosen without
+    timing them, at some cost of speed. On the CPU every run does."""
+
     val_every: Annotated[int, Field(ge=1)] = 1000
     """Steps between validations; the last step always validates."""
 
     save_every: Annotated[int, Field(ge=1)] = 500
     """Steps between checkpoints; the last step always saves."""
 
+    save_minutes: Annotated[float, Field(ge=0, le=100_000)] = 15.0
+    """Minutes after which a checkpoint is saved whatever the step; 0 saves by steps alone."""
+
     log_every: Annotated[int, Field(ge=1)] = 50
-    """Steps between rows of the log."""
+    """Steps between rows of the log; the first step has one too, and so have 5 minutes."""
 
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] = 3
     """Latest checkpoints kept; older ones are deleted."""

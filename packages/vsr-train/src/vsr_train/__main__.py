@@ -24,7 +24,7 @@ def main(arguments: list[str] | None = None) -> int:
             return execute(chosen, signals)
     except Interrupted as interrupt:
         what = f"{interrupt}: stopped at once; what was saved before is whole"
-        print(f"error: {what}", file=sys.stderr)  # noqa: T201
+        print(f"error: {what}", file=sys.stderr)
         return interrupt.exit_code
 
 

@@ -28,8 +28,9 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         RunError: if the disk refuses or the run diverges or stagnates; what was saved is whole.
         DataError: if a file of the footage is deleted or damaged meanwhile; the run is saved.
     """
+    watch = _watch(run)
     if not run.processes.is_first:
-        _Loop(run, None).go(signals)
+        _Loop(run, None, watch).go(signals)
         return
     if overwrite:
         run.folder.clear()
@@ -37,24 +38,29 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
     if run.rehearsal is not None:
         run.folder.write_rehearsal(run.rehearsal.as_dict())
     report = Report(
-        run.settings, run.folder, console, weights=run.loss.weights, start_step=run.state.step
+        run.settings,
+        run.folder,
+        console,
+        weights=run.loss.weights,
+        start_step=run.state.step,
+        verdict=watch.reported,
     )
     with report:
         for line in opening(run):
             report.say(line)
-        _Loop(run, report).go(signals)
+        _Loop(run, report, watch).go(signals)
 
 
 class _Loop:
     """The steps of a run, and what is due after some of them."""
 
-    def __init__(self, run: Run, report: Report | None) -> None:
+    def __init__(self, run: Run, report: Report | None, watch: Watch) -> None:
         self._run = run
         self._report = report
         self._clock = StepClock()
         self._cadence = Cadence(run.settings.train)
         self._last: Validation | None = None
-        self._watch = _watch(run)
+        self._watch = watch
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
         self._steps = self._draw_steps()
         self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
@@ -191,9 +197,7 @@ class _Loop:
             report.say(line)
         report.attempt(
             "the diagnosis",
-            lambda: write_diagnosis(
-                diagnosis, self._run.folder.diagnosis, self._watch.snapshots
-            ),
+            lambda: write_diagnosis(diagnosis, self._run.folder.diagnosis, self._watch.snapshots),
         )
         return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
 

@@ -47,6 +47,7 @@ def prepare(
     settings: Settings,
     *,
     resume: str | None = None,
+    init: str | None = None,
     overwrite: bool = False,
     check_only: bool = False,
     processes: Processes = Processes(),  # noqa: B008 - frozen
@@ -56,6 +57,7 @@ def prepare(
     Args:
         settings: the run.
         resume: `auto` for the newest whole checkpoint of this run, or a checkpoint's path.
+        init: weights to start anew from, at step 0.
         overwrite: whether a run that is in the folder may be deleted.
         check_only: whether no step will follow, so that a run in the folder is no hindrance.
         processes: those that train together.

@@ -83,6 +83,10 @@ class Validator:
     @torch.no_grad()
     def measure(self, network: Network) -> Validation:
         """Measure a network, which is in eval mode."""
+        with self._platform.exact():
+            return self._measure(network)
+
+    def _measure(self, network: Network) -> Validation:
         by_clip: dict[str, list[Scores]] = {}
         comparisons: list[Comparison] = []
         for clip, i, lq_TCHW, gt_CHW in validation_windows(self._footage, self._data.val_windows):

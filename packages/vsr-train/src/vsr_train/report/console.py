@@ -24,7 +24,7 @@ def _console(stream: TextIO | None) -> Console:
 
 
 class SteadyStream(TextIOBase):
-    """A text stream that drops what cannot be written: a closed pipe, a full disk, no stream at all.
+    """A text stream that drops what it cannot write: to a closed pipe, a full disk, or nowhere.
 
     Characters that the stream's encoding lacks are shown by their codes.
 

@@ -15,6 +15,7 @@ from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 from rich.text import Text
+
 from vsr_losses import LossTerms
 from vsr_settings import Settings
 from vsr_train.folder import RunFolder
@@ -128,9 +129,9 @@ class Report:
             "skipped": skipped,
         }
         self._folder.log(row)
-        train = {name: row[name] for name in ("lr", "grad_norm", "samples_per_s", "skipped")}
+        train = {"lr": lr, "grad_norm": grad_norm, "samples_per_s": samples_per_s}
         self._plot("loss", loss, step)
-        self._plot("train", train, step)
+        self._plot("train", train | {"skipped": skipped}, step)
         pace = f"{self._shown(loss)} · lr {lr:.1e} · {samples_per_s:.1f} samples/s"
         self._figures.plain = pace
         if not self._console.is_terminal:

@@ -69,7 +69,8 @@ class Watch:
         self._snapshots: list[Snapshot] = []
         self._validations: list[ValidationGain] = []
         self._batch: MicroBatch | None = None
-        self._every = min(train.watch_every, train.max_steps // LEAST_SNAPSHOTS) or train.watch_every
+        often = train.max_steps // LEAST_SNAPSHOTS or train.watch_every
+        self._every = min(train.watch_every, often)
         self._is_due = False
         self._reported: Verdict | None = None
         self._incidents = Incidents(scaled=platform.amp_dtype == torch.float16)
