@@ -126,7 +126,7 @@ def test_finite_steps_are_no_incident():
     for _ in range(3):
         scene.step()
     assert scene.watch.undone_steps(scene.stream) == []
-    assert not scene.watch.over_budget
+    assert not scene.watch.too_many_undone
 
 
 def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
@@ -135,13 +135,13 @@ def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
         scene.step()
     lines = scene.watch.undone_steps(scene.stream)
     assert lines[-1] == f"and {MOST_UNDONE - 3} steps more"
-    assert not scene.watch.over_budget
+    assert not scene.watch.too_many_undone
     resumed = Watch(scene.network, scene.loss, scene.optimizer, CPU, scene.train)
     resumed.load_state_dict(scene.watch.state_dict())
     scene.watch = resumed
     scene.step()
-    resumed.incidents(scene.stream)
-    assert resumed.over_budget
+    resumed.undone_steps(scene.stream)
+    assert resumed.too_many_undone
 
 
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.*")

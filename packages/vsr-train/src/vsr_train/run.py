@@ -19,6 +19,7 @@ from vsr_losses import HybridLoss
 from vsr_settings import Settings
 from vsr_train.errors import RunError
 from vsr_train.folder import RunFolder, adopt, latest_checkpoint
+from vsr_train.joining import join_others
 from vsr_train.rehearsal import Rehearsal, rehearse
 from vsr_train.report import describe, sources_table, validation_line
 from vsr_train.step import TrainingState
@@ -66,8 +67,9 @@ def prepare(
         RunError: if the folder, the checkpoint or the device is refused.
         DataError: if there is no footage to train or validate on, or its pairs are wrong.
         PerceptualWeightsError: if VGG16's weights cannot be had or trusted.
+        PeerError: if another process cannot be prepared.
     """
-    platform = choose_platform(settings, processes.local_rank())
+    platform = choose_platform(settings, processes.local_rank)
     folder = RunFolder.of(settings)
     is_taken = folder.holds_a_run and resume is None and not (overwrite or check_only)
     if processes.is_first and is_taken:
@@ -76,17 +78,18 @@ def prepare(
             "start another with --set run.name=NAME, or replace it with --overwrite"
         )
     notes = check_card(settings, platform)
-    source = _resumed_file(folder, resume)
-    with processes.first_before_others():  # which then find its frames decoded
+    source = _resumed_file(folder, resume) if processes.is_first else None
+    with processes.first_on_node("frames decoded"):  # where the others then find them
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
     notes += _check_pairs(training, settings)
     loss = platform.place(HybridLoss(settings.loss))
-    rehearsal = rehearse(settings, platform, loss)
-    if rehearsal is not None:
-        notes += (str(rehearsal),)
     state = TrainingState.fresh(settings, platform)
     notes += _take_up(state, settings, source, resume)
+    join_others(processes, platform, settings, (training, validation), state)
+    rehearsal = rehearse(settings, platform, loss, processes)
+    if rehearsal is not None:
+        notes += (str(rehearsal),)
     return Run(
         settings=settings,
         platform=platform,

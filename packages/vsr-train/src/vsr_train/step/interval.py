@@ -56,7 +56,7 @@ class StepClock:
         if self._sums is None or self._finite is None or self._grad_norm is None:
             raise RuntimeError("no step was made since the last row of the log")
         values = torch.cat([self._sums, self._finite.view(1), self._grad_norm.view(1)])
-        *sums, finite, grad_norm = processes.average(values).tolist()
+        *sums, finite, grad_norm = processes.average(values.tolist())
         self.pause()
         terms = [value / finite if finite else math.nan for value in sums]
         interval = Interval(terms, grad_norm, self._seconds / self._steps)
