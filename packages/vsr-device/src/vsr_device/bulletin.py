@@ -57,11 +57,11 @@ class Bulletin:
         """
         latest = time.monotonic() + LONGEST_PREPARATION_S
         with _store_watched():
-            while not self.store.check(list(keys)):
-                if self.store.check([_FAILURE]):
+            while not self._has(keys):
+                if self._has([_FAILURE]):
                     raise self.failure(in_order=False)
                 if time.monotonic() > latest:
-                    missing = [key for key in keys if not self.store.check([key])]
+                    missing = [key for key in keys if not self._has([key])]
                     raise DeviceError(
                         f"waited a week for {', '.join(missing)}; look at the processes on every "
                         "machine, end them and start again"
@@ -71,12 +71,15 @@ class Bulletin:
     def failure(self, *, in_order: bool) -> PeerError:
         """Return why another process cannot go on, as far as it left word."""
         with suppress(RuntimeError):
-            if self.store.check([_FAILURE]):
+            if self._has([_FAILURE]):
                 rank, message, code = json.loads(self.store.get(_FAILURE))
                 return PeerError(f"process {rank}: {message}", code, in_order=in_order)
         return PeerError(
             "another process ended without a word; torchrun tells which, and how", 1, in_order=False
         )
+
+    def _has(self, keys: Sequence[str]) -> bool:
+        return bool(self.store.check(list(keys)))  # type: ignore[attr-defined]  # not in the stubs
 
 
 @contextmanager

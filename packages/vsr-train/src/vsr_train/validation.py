@@ -125,9 +125,7 @@ class Validator:
         windows = validation_windows(
             self._footage, self._data.val_windows, rank=rank, world_size=world_size
         )
-        for place, (clip, i, lq_TCHW, gt_CHW) in zip(
-            count(rank, world_size), windows, strict=False
-        ):
+        for own, (clip, i, lq_TCHW, gt_CHW) in enumerate(windows):
             lq_1TCHW, gt_1CHW = (self._platform.to_unit(part[None]) for part in (lq_TCHW, gt_CHW))
             sr = self._enlarge(network, lq_1TCHW)
             bicubic = _interpolate(lq_1TCHW, gt_1CHW, "bicubic")
