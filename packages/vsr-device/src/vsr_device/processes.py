@@ -14,13 +14,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Final, TypeVar
 
-import torch
 import torch.distributed as dist
 from torch import nn
 from torch.distributed.distributed_c10d import PrefixStore
 from torch.nn.parallel import DistributedDataParallel
 
 from vsr_device.bulletin import Bulletin, Reason
+from vsr_device.exchange import Exchange
 from vsr_device.platform import Platform
 
 T = TypeVar("T")
@@ -44,6 +44,8 @@ class Processes:
     """This process's number among those on this machine: its card."""
     bulletin: Bulletin | None = field(default=None, repr=False, compare=False)
     """Where several processes leave word for each other; None for a single one."""
+
+    _exchange: Exchange = field(default_factory=Exchange, repr=False, compare=False)
 
     @property
     def is_first(self) -> bool:
@@ -116,7 +118,7 @@ class Processes:
         """
         if self.bulletin is None:
             return flags
-        joined = self._exchange(flags)
+        joined = self._meet(flags)
         if joined & _FAILED:
             raise self.bulletin.failure(in_order=True)
         return joined
@@ -130,30 +132,24 @@ class Processes:
         if self.bulletin is None:
             return [value]
         self.union(0)
-        values: list[T] = [value] * self.world_size
         with self._peers_watched():
-            dist.all_gather_object(values, value)
-        return values
+            return self._exchange.gather(value)
 
     def collect(self, value: T) -> list[T]:
         """Return what every process brings to the first, by rank; nothing to the others."""
         if self.bulletin is None:
             return [value]
         self.union(0)
-        values: list[T] | None = [value] * self.world_size if self.is_first else None
         with self._peers_watched():
-            dist.gather_object(value, values)
-        return values or []
+            return self._exchange.collect(value)
 
     def from_first(self, value: T) -> T:
         """Return what the first process brings; see `union` for errors."""
         if self.bulletin is None:
             return value
         self.union(0)
-        values = [value if self.is_first else None]
         with self._peers_watched():
-            dist.broadcast_object_list(values)
-        return values[0]  # type: ignore[return-value]  # the first one's
+            return self._exchange.from_first(value)
 
     def average(self, values: Sequence[float]) -> list[float]:
         """Return the mean of each value over the processes, in float64; NaN where any is."""
@@ -171,7 +167,7 @@ class Processes:
             return
         self.bulletin.post_failure(self.rank, reason)
         if in_order and dist.is_initialized():
-            self._exchange(_FAILED)
+            self._meet(_FAILED)
 
     def leave(self) -> None:
         """Wait until all have done what they had to do, and part.
@@ -183,11 +179,11 @@ class Processes:
             self.union(0)
             dist.destroy_process_group()
 
-    def _exchange(self, flags: int) -> int:
-        bits = torch.tensor([flags >> place & 1 for place in range(FLAGS + 1)])
+    def _meet(self, flags: int) -> int:
+        bits = [flags >> place & 1 for place in range(FLAGS + 1)]
         with self._peers_watched():
-            dist.all_reduce(bits, op=dist.ReduceOp.MAX)
-        return sum(int(bit) << place for place, bit in enumerate(bits.tolist()))
+            joined = self._exchange.largest(bits)
+        return sum(bit << place for place, bit in enumerate(joined))
 
     @contextmanager
     def _peers_watched(self) -> Iterator[None]:
