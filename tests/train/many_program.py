@@ -2,8 +2,9 @@
 
     python many_program.py FAULTS [options of vsr_train]
 
-FAULTS, joined by commas: `float64` computes in double precision; `nan` makes the loss of bright
-samples not a number; `vanish`, `term`, `kill` and `bug` befall process 1 when it draws step 4.
+FAULTS, by commas: `float64` computes in double precision; `rehearse` rehearses, as only cards
+do; `nan` makes the loss of bright samples not a number; `vanish`, `term`, `kill` and `bug` befall
+process 1 when it draws step 4.
 """
 
 import os
@@ -12,10 +13,12 @@ import sys
 
 import torch
 
+import vsr_train.run
 from vsr_data import DataError, TrainingStream
 from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_train.__main__ import main
+from vsr_train.rehearsal import make_steps
 
 FATEFUL_STEP = 4
 BRIGHT = 0.95
@@ -36,6 +39,13 @@ def spoil_bright_samples():
         return terms._replace(total=terms.total * float("nan")) if bright else terms
 
     HybridLoss.forward = spoilt
+
+
+def rehearse_on_the_cpu():
+    def rehearse(settings, platform, loss, processes):
+        make_steps(settings, platform, loss, processes)
+
+    vsr_train.run.rehearse = rehearse
 
 
 def befall(fault):
@@ -70,6 +80,8 @@ if __name__ == "__main__":
                 compute_in_float64()
             case "nan":
                 spoil_bright_samples()
+            case "rehearse":
+                rehearse_on_the_cpu()
             case "none":
                 pass
             case _:

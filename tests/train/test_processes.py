@@ -59,7 +59,7 @@ def test_two_processes_make_the_run_of_one_with_the_whole_batch_in_float64(
 ):
     """Same samples a step, split 2 × 1 × 2 instead of 2 × 2; validation and its rows, too."""
     two = torchrun(sets(options, run__name="two", train__accumulation_steps=1, **SHARED),
-                   faults="float64")  # fmt: skip
+                   faults="float64,rehearse")  # fmt: skip
     assert two.returncode == 0, two.stderr
     compute_in_float64(monkeypatch)
     assert command(run__name="one", **SHARED)[0] == 0
