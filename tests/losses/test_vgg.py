@@ -4,7 +4,9 @@ import hashlib
 import io
 import os
 import random
+import time
 import zipfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from urllib.error import URLError
 
@@ -150,6 +152,22 @@ def test_weights_that_cannot_be_had_name_the_file_its_place_and_the_way_without(
         HybridLoss(Loss())
     for part in (provenance.FULL_FILE, str(genuine[0]), "loss.perceptual_weight = 0"):
         assert part in str(caught.value)
+
+
+def test_of_several_that_need_the_file_one_downloads_it_and_the_others_wait(genuine, monkeypatch):
+    whole, downloads = genuine[0].read_bytes(), []
+    genuine[0].unlink()
+
+    def download(_url, path, **_):
+        downloads.append(path)
+        time.sleep(0.2)  # the others arrive meanwhile
+        genuine[0].write_bytes(whole)
+
+    monkeypatch.setattr(torch.hub, "download_url_to_file", download)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: vgg._published_file(), range(4)))
+    assert found == [genuine[0]] * 4
+    assert downloads == [str(genuine[0])]
 
 
 def test_a_missing_file_is_named(tmp_path):

@@ -3,11 +3,12 @@
 import math
 
 import pytest
+import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_settings import Train
-from vsr_train.step import learning_rate
+from vsr_train.step import Schedule, learning_rate
 
 
 @given(
@@ -44,3 +45,20 @@ def test_the_fall_is_half_a_cosine():
 def test_unresolved_settings_are_refused():
     with pytest.raises(ValueError, match="resolve the settings"):
         learning_rate(0, Train())
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=60), st.integers(0, 3000))
+def test_a_withheld_step_does_not_advance_it_and_none_is_fetched(fates, resumed_at):
+    train = Train(max_steps=4000, warmup_steps=20, max_lr=1e-3, min_lr=1e-5)
+    schedule, withheld, known = Schedule(train), torch.tensor(0), 0
+    schedule.rate(resumed_at, withheld)  # begins the table
+    for step, is_withheld in enumerate(fates, resumed_at):
+        assert float(schedule.rate(step, withheld)) == learning_rate(step - known, train)
+        withheld, known = withheld + is_withheld, known + is_withheld
+
+
+def test_the_table_of_rates_is_continued_for_as_long_as_a_run_lasts():
+    train = Train(max_steps=5000, warmup_steps=20, max_lr=1e-3, min_lr=1e-5)
+    schedule, withheld = Schedule(train), torch.tensor(7)
+    for step in (10, 1000, 1033, 1034, 4999, 12):
+        assert float(schedule.rate(step, withheld)) == learning_rate(step - 7, train)

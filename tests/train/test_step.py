@@ -4,12 +4,13 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_model import Network
 from vsr_settings import Loss, Model, Train
-from vsr_train.step import Stepper, WeightAverage, make_optimizer
+from vsr_train.step import Schedule, Stepper, TrainingState, WeightAverage, make_optimizer
 
 CPU = Platform(torch.device("cpu"), None, torch.contiguous_format)
 
@@ -65,7 +66,7 @@ def test_four_times_four_equals_one_batch_of_sixteen_in_float64(parts):
 def test_terms_are_averaged_over_micro_batches():
     batch = batch_of(4)
     whole = stepper_of(network_of()).step([batch], 1e-3)
-    parts = stepper_of(network_of(), steps=4).step(parts_of(batch, 4), 1e-3)
+    parts = stepper_of(network_of()).step(parts_of(batch, 4), 1e-3)
     torch.testing.assert_close(whole.terms, parts.terms)
     torch.testing.assert_close(whole.grad_norm, parts.grad_norm)
 
@@ -86,10 +87,76 @@ def test_a_skipped_step_leaves_the_weights_untouched_and_halves_the_scale():
     before = [parameter.clone() for parameter in network.parameters()]
     stepper = stepper_of(network, scaler=scaler, platform=platform, clip=1.0)
     result = stepper.step([batch_of(2)], 1e-3)
-    assert result.skipped
+    assert result.withheld
     assert scaler.get_scale() == 2.0**39
     for old, new in zip(before, network.parameters(), strict=True):
         assert torch.equal(old, new)
+
+
+class _Fetches(TorchDispatchMode):
+    """Counts what makes the host wait for a device."""
+
+    count = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        self.count += func is torch.ops.aten._local_scalar_dense.default
+        return func(*args, **(kwargs or {}))
+
+
+@pytest.mark.parametrize("amp_dtype", [None, torch.bfloat16, torch.float16])
+def test_a_step_fetches_nothing_from_the_device_in_any_precision(amp_dtype):
+    platform = Platform(torch.device("cpu"), amp_dtype, torch.contiguous_format)
+    network, scaler = network_of(), platform.grad_scaler()
+    stepper = stepper_of(network, scaler=scaler, platform=platform, clip=1.0)
+    average, withheld = WeightAverage(network, 0.9), torch.tensor(0)
+    schedule, rate = Schedule(Train(warmup_steps=0)), None
+    for step in range(3):
+        with _Fetches() as fetches:
+            rate = schedule.rate(step, withheld)
+            result = stepper.step([batch_of(2)], 1e-3)  # a tensor would be fetched on the CPU
+            average.update(network, result.withheld)
+            withheld = withheld + result.withheld.long()
+        assert fetches.count == (step == 0)  # the table of rates begins
+    assert rate is not None
+
+
+def test_a_learning_rate_on_the_device_is_the_number_and_is_not_kept():
+    networks = [network_of(), network_of()]
+    for network, lr in zip(networks, (2e-3, torch.tensor(2e-3, dtype=torch.float64)), strict=True):
+        stepper = stepper_of(network)
+        stepper.step([batch_of(2)], lr)
+        assert stepper._optimizer.param_groups[0]["lr"] == Train().max_lr
+    for one, other in zip(*(network.parameters() for network in networks), strict=True):
+        assert torch.equal(one, other)
+
+
+@pytest.mark.parametrize("amp_dtype", [None, torch.float16])
+def test_a_step_that_is_not_finite_moves_neither_weights_nor_average_nor_schedule(amp_dtype):
+    platform = Platform(torch.device("cpu"), amp_dtype, torch.contiguous_format)
+    network = network_of()
+    state = TrainingState(
+        network,
+        WeightAverage(network, 0.5),
+        make_optimizer(network, Train()),
+        platform.grad_scaler(),
+    )
+    loss = _SometimesInfinite(Loss(perceptual_weight=0))
+    stepper = Stepper(network, loss, state.optimizer, state.scaler, platform, grad_clip=1.0)
+    for fate in (False, True, False):
+        loss.infinite = fate
+        before = [p.clone() for p in (*network.parameters(), *state.average.network.parameters())]
+        state.count(stepper.step([batch_of(2)], 1e-3))
+        after = [*network.parameters(), *state.average.network.parameters()]
+        assert all(map(torch.equal, before, after)) == fate
+    assert (state.step, state.skipped, state.average.updates) == (3, 1, 2)
+
+
+class _SometimesInfinite(HybridLoss):
+    infinite = False
+
+    def forward(self, sr, gt):
+        terms = super().forward(sr, gt)
+        return terms._replace(total=terms.total * float("inf")) if self.infinite else terms
 
 
 def test_a_step_in_fp16_is_close_to_one_in_fp32():
@@ -97,7 +164,7 @@ def test_a_step_in_fp16_is_close_to_one_in_fp32():
     scaler = torch.GradScaler("cpu", init_scale=2.0**10)
     half = stepper_of(network_of(), scaler=scaler, platform=platform).step([batch_of(2)], 1e-3)
     full = stepper_of(network_of()).step([batch_of(2)], 1e-3)
-    assert not half.skipped
+    assert not half.withheld
     torch.testing.assert_close(half.grad_norm, full.grad_norm, rtol=0.02, atol=0)
     torch.testing.assert_close(half.terms, full.terms, rtol=0.01, atol=1e-3)
 
@@ -128,11 +195,6 @@ def test_a_step_forgets_the_gradient_of_the_one_before():
 def test_pixels_of_0_to_255_become_0_to_1():
     unit = CPU.to_unit(torch.arange(256, dtype=torch.uint8))
     torch.testing.assert_close(unit, torch.linspace(0, 1, 256))
-
-
-def test_too_few_micro_batches_are_an_error_not_a_smaller_step():
-    with pytest.raises(ValueError, match="shorter"):
-        stepper_of(network_of(), steps=2).step([batch_of(2)], 1e-3)
 
 
 @given(decay=st.floats(0, 0.999), updates=st.integers(1, 60))

@@ -360,7 +360,7 @@ def test_nothing_of_a_snapshot_waits_for_the_device():
         for parameter in pieces.network.parameters():
             parameter.grad = torch.zeros_like(parameter)
         watch.before_step(1, [fake])
-        result = StepResult(torch.zeros(5), torch.zeros(()), skipped=False)
+        result = StepResult(torch.zeros(5), torch.zeros(()), torch.zeros(()))
         watch.after_step(1, 1e-3, result)
         with pytest.raises(DataDependentOutputException):
             watch.judge()

@@ -21,7 +21,7 @@ from vsr_device import Platform
 from vsr_losses import HybridLoss, LossTerms
 from vsr_model import Network
 from vsr_settings import Loss, Model, Train
-from vsr_train.step import BETAS, Stepper, learning_rate, make_optimizer
+from vsr_train.step import BETAS, Stepper, StepResult, learning_rate, make_optimizer
 from vsr_train.watch import Diagnosis, Judgement, Verdict, Watch, detail, detail_statistics
 
 CPU = Platform(torch.device("cpu"), None, torch.channels_last)
@@ -242,4 +242,6 @@ class SkippingStepper(Stepper):
             for parameter, before in zip(self.parameters, kept, strict=True):
                 parameter.copy_(before)
                 parameter.grad.fill_(float("inf"))
-        return type(result)(result.terms, result.grad_norm * float("inf"), skipped=True)
+        return StepResult(
+            result.terms, result.grad_norm * float("inf"), torch.ones(()), scaled=True
+        )

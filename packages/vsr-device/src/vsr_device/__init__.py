@@ -1,18 +1,21 @@
 """Where a network runs: device, precision, memory format, card check, processes."""
 
 from vsr_device.card import CardFacts, card_facts, check_card
-from vsr_device.errors import DeviceError
+from vsr_device.errors import DeviceError, PeerError
+from vsr_device.launch import is_first_process, joined
 from vsr_device.platform import AMP_DTYPES, Platform, choose_platform
-from vsr_device.processes import Processes, joined
+from vsr_device.processes import Processes
 
 __all__ = [
     "AMP_DTYPES",
     "CardFacts",
     "DeviceError",
+    "PeerError",
     "Platform",
     "Processes",
     "card_facts",
     "check_card",
     "choose_platform",
+    "is_first_process",
     "joined",
 ]

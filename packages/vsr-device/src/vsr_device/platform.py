@@ -79,9 +79,9 @@ def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
         local_rank: which of this machine's cards is this process's.
 
     Raises:
-        DeviceError: if the device is not there.
+        DeviceError: if the device is not there, or is one card for several processes.
     """
-    device = _choose_device(settings.run.device, local_rank)
+    device = _choose_device(settings.run.device, local_rank, several=_several(settings.train))
     precision = precision_on(settings.train, _device_facts(device))
     notes = _precision_notes(settings.train, device, precision)
     planned = card(settings.hardware)
@@ -112,24 +112,40 @@ def _set_arithmetic(device: torch.device, *, deterministic: bool) -> tuple[str, 
     return ("fp32 convolutions train in TF32 here; validation is in full fp32",)
 
 
-def _choose_device(name: str, local_rank: int) -> torch.device:
+def _several(train: Train) -> bool:
+    return train.world_size not in (1, "auto")
+
+
+def _choose_device(name: str, local_rank: int, *, several: bool) -> torch.device:
+    if several and name.startswith("cuda:"):
+        raise DeviceError(
+            f"run.device is {name!r}, one card for several processes; write run.device = 'cuda', "
+            "which gives each its own"
+        )
+    if name.startswith("cuda") or (name == "auto" and torch.cuda.is_available()):
+        return _choose_card(name, local_rank)
     if name == "auto":
-        if torch.cuda.is_available():
-            return torch.device("cuda", local_rank)
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(name)
-    if device.type == "cuda":
-        count = torch.cuda.device_count()
-        index = device.index if ":" in name else local_rank
-        if index >= count:
-            raise DeviceError(
-                f"run.device is {name!r} and this torch sees {count} CUDA devices; check the "
-                "driver with nvidia-smi, or set run.device = 'cpu'"
-            )
-        return torch.device("cuda", index)
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError("run.device is 'mps', which this machine has not; set run.device = 'cpu'")
     return device
+
+
+def _choose_card(name: str, local_rank: int) -> torch.device:
+    count = torch.cuda.device_count()
+    index = torch.device(name).index if ":" in name else local_rank
+    if index < count:
+        return torch.device("cuda", index)
+    if count and index == local_rank:
+        raise DeviceError(
+            f"process {local_rank + 1} of this machine finds {count} CUDA devices, and each needs "
+            f"its own; start torchrun with --nproc-per-node={count}"
+        )
+    raise DeviceError(
+        f"run.device is {name!r} and this torch sees {count} CUDA devices; check the "
+        "driver with nvidia-smi, or set run.device = 'cpu'"
+    )
 
 
 def _device_facts(device: torch.device) -> DeviceFacts:

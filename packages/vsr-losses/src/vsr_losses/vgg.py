@@ -11,6 +11,7 @@ from typing import Any, Self
 from urllib.error import URLError
 
 import torch
+from filelock import FileLock
 from safetensors.torch import save
 from torch import Tensor, nn
 
@@ -126,23 +127,33 @@ def _blank_features() -> nn.Sequential:
 
 
 def _published_file() -> Path:
-    """Return torchvision's file in its cache, downloaded first where it is missing."""
+    """Return torchvision's file in its cache, downloaded first where it is missing.
+
+    Of all processes on a machine one downloads it; the others wait and find it.
+    """
     path = _cached_file()
     if path.is_file():
         return path
-    from torchvision.models import VGG16_Weights  # noqa: PLC0415 - as above
-
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(
-            VGG16_Weights.IMAGENET1K_V1.url, str(path), hash_prefix=FULL_FILE_SHA256
-        )
+        with FileLock(path.with_name(f".{path.name}.lock")):  # which its holder's end releases
+            if not path.is_file():
+                _download(path)
     except (URLError, OSError, RuntimeError) as error:
         raise PerceptualWeightsError(
             f"VGG16's weights {FULL_FILE!r} could not be downloaded ({error}); put the file at "
             f"{str(path)!r}, name its place with loss.perceptual_weights, {WITHOUT}"
         ) from error
     return path
+
+
+def _download(path: Path) -> None:
+    """Fetch torchvision's file, whole or not at all."""
+    from torchvision.models import VGG16_Weights  # noqa: PLC0415 - as above
+
+    torch.hub.download_url_to_file(
+        VGG16_Weights.IMAGENET1K_V1.url, str(path), hash_prefix=FULL_FILE_SHA256
+    )
 
 
 def _cached_file() -> Path:

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from vsr_data import DataError
-from vsr_device import DeviceError, joined
+from vsr_device import DeviceError, PeerError, is_first_process, joined
 from vsr_losses import PerceptualWeightsError
 from vsr_settings import ExitCode, SettingsError, read
 from vsr_train.errors import RunError
@@ -19,7 +19,8 @@ from vsr_train.run import opening, prepare, validate_only
 from vsr_train.signals import Signals
 
 EXPLAINED = (
-    SettingsError, PerceptualWeightsError, DataError, DeviceError, RunError, torch.OutOfMemoryError,
+    SettingsError, PerceptualWeightsError, DataError, DeviceError, PeerError, RunError,
+    torch.OutOfMemoryError,
 )  # fmt: skip
 """What a user can cause; anything else is a bug, and shows its traceback."""
 
@@ -32,21 +33,22 @@ def execute(chosen: argparse.Namespace, signals: Signals) -> int:
         _run(chosen, console, errors, signals)
     except EXPLAINED as error:
         message, code = _explain(error)
-        errors.print(f"error: {message}", soft_wrap=True)
+        if is_first_process():  # which knows the reason of any other, too
+            errors.print(f"error: {message}", soft_wrap=True)
         return code
     return ExitCode.DONE
 
 
 def _run(chosen: argparse.Namespace, console: Console, errors: Console, signals: Signals) -> None:
     loaded = read(chosen.settings, chosen.set)
-    for warning in loaded.warnings:
+    for warning in loaded.warnings if is_first_process() else ():
         errors.print(f"warning: {warning}", soft_wrap=True)
     if chosen.validate_only:
         validate_only(loaded.settings, chosen.resume or "auto", console)
         return
     folder = RunFolder.of(loaded.settings)
     with (
-        joined(loaded.settings) as processes,
+        joined(loaded.settings, _reason) as processes,
         owned(folder, alone=processes.is_first and not chosen.check),
     ):
         run = prepare(
@@ -64,6 +66,11 @@ def _run(chosen: argparse.Namespace, console: Console, errors: Console, signals:
                 console.print(line, soft_wrap=True)
 
 
+def _reason(error: BaseException) -> tuple[str, int] | None:
+    """Return what the other processes are told; None of a bug."""
+    return _explain(error) if isinstance(error, EXPLAINED) else None
+
+
 def _explain(error: Exception) -> tuple[str, int]:
     """Return the message and the exit code of what a user can cause."""
     match error:
@@ -71,7 +78,7 @@ def _explain(error: Exception) -> tuple[str, int]:
             return str(error), ExitCode.DATA
         case DeviceError():
             return str(error), ExitCode.DEVICE
-        case RunError():
+        case RunError() | PeerError():
             return str(error), error.exit_code
         case torch.OutOfMemoryError():
             return (

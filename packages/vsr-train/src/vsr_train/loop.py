@@ -6,8 +6,10 @@ from contextlib import suppress
 
 import torch
 from rich.console import Console
+from torch import Tensor
 
 from vsr_data import DataError
+from vsr_device import PeerError, Processes
 from vsr_settings import effective_batch
 from vsr_train.cadence import Cadence
 from vsr_train.errors import DivergedError, LearningError, RunError, StagnatedError
@@ -15,7 +17,7 @@ from vsr_train.folder import CheckpointWriter, begin, best_facts
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
 from vsr_train.signals import Request, Signals
-from vsr_train.step import MicroBatch, StepClock, Stepper, learning_rate
+from vsr_train.step import MicroBatch, Schedule, StepClock, Stepper
 from vsr_train.validation import Validation, Validator
 from vsr_train.watch import Judgement, Watch, write_diagnosis
 
@@ -62,7 +64,10 @@ class _Loop:
         self._watch = watch
         self._training = training_stream(run.training, run.settings, run.platform, run.processes)
         self._steps = self._draw_steps()
-        self._validator = Validator(run.validation, run.settings, run.platform, run.loss.perceptual)
+        self._schedule = Schedule(run.settings.train)
+        self._validator = Validator(
+            run.validation, run.settings, run.platform, run.loss.perceptual, run.processes
+        )
         self._stepper = Stepper(
             run.processes.wrap(run.state.network, run.platform),
             run.loss,
@@ -90,12 +95,10 @@ class _Loop:
             self._make_steps(signals)
         except LearningError:
             raise
-        except (DataError, RunError) as error:
+        except (DataError, PeerError, RunError):
             with suppress(RunError):  # the reason that is told is the first one
-                self._save()
-            # a worker that a signal to the whole group ended is no fault of the footage
-            if not (signals.stop_requested and isinstance(error, DataError)):
-                raise
+                self._save(in_order=False)
+            raise
         else:
             if state.step < train.max_steps:
                 self._save()
@@ -105,21 +108,26 @@ class _Loop:
     def _make_steps(self, signals: Signals) -> None:
         state, train = self._run.state, self._run.settings.train
         while state.step < train.max_steps:
+            batches = self._next_batches(signals)
             due = self._agreed(signals.take() | self._cadence.by_clock())
             if Request.STOP in due:
                 return
-            lr = learning_rate(state.updates, train)
-            batches = next(self._steps)
+            lr = self._schedule.rate(state.step, state.withheld)
             self._watch.before_step(state.step + 1, batches, due=Request.LOG in due)
             result = self._stepper.step(batches, lr)
-            state.step += 1
+            state.count(result)
             self._watch.after_step(state.step, lr, result)
-            if result.skipped:
-                state.skipped += 1
-            else:
-                state.average.update(state.network)
             self._clock.add(result)
             self._attend(lr, due | self._cadence.by_step(state.step))
+
+    def _next_batches(self, signals: Signals) -> list[MicroBatch]:
+        """Draw a step before the processes agree to make it: one that cannot tells them there."""
+        try:
+            return next(self._steps)
+        except DataError:
+            if signals.stop_requested:
+                return []  # a signal to the whole group ended a worker: no fault of the footage
+            raise
 
     def _draw_steps(self) -> Iterator[list[MicroBatch]]:
         """Return the steps from the present one on, without windows that are set aside."""
@@ -135,7 +143,7 @@ class _Loop:
         """Return what any of the processes asks for; all of them get the same answer."""
         return Request(self._run.processes.union(asked))
 
-    def _attend(self, lr: float, due: Request) -> None:
+    def _attend(self, lr: Tensor, due: Request) -> None:
         """Log, validate and save what is due; show pictures last, for they alone may fail."""
         if self._report is not None:
             self._report.advance(self._run.state.step)
@@ -149,13 +157,13 @@ class _Loop:
             self._report.show_validation(self._run.state.step, validation)
             self._clock.resume()
 
-    def _log(self, lr: float) -> None:
+    def _log(self, lr: Tensor) -> None:
         state, interval = self._run.state, self._clock.fetch(self._run.processes)
         if self._report is not None and not math.isnan(interval.terms[-1]):
             self._report.log_training(
                 state.step,
                 interval.terms,
-                lr=lr,
+                lr=float(lr),
                 grad_norm=interval.grad_norm,
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
@@ -169,19 +177,19 @@ class _Loop:
     def _heed_watch(self) -> None:
         """Report what the watch found since the last row of the log; end a run on an alarm."""
         run, state, watch = self._run, self._run.state, self._watch
-        if undone := watch.undone_steps(self._training):
+        if undone := watch.undone_steps(self._training, run.processes):
             for line in undone:
                 self._say(line)
             state.aside = sorted(self._training.aside)
             self._steps = self._draw_steps()
-        if run.processes.any(watch.too_many_undone, run.platform):
+        if run.processes.any(watch.too_many_undone):
             watch.begin_anew()
             self._save()
             raise self._diverged("too many steps were not finite")
         judgement = watch.judge()
         is_alarm = judgement.verdict.is_alarm and self._report is not None
         change = "" if self._report is None else self._report_verdict(judgement, self._report)
-        if run.settings.train.on_stagnation == "stop" and run.processes.any(is_alarm, run.platform):
+        if run.settings.train.on_stagnation == "stop" and run.processes.any(is_alarm):
             watch.begin_anew()
             self._save()
             raise StagnatedError(
@@ -210,10 +218,11 @@ class _Loop:
         """Measure the averaged weights, log the row and keep them if they are the best."""
         run, state = self._run, self._run.state
         self._check_weights()
-        if self._report is None:
-            return None
         self._clock.pause()
         self._last = self._validator.measure(state.average.network)
+        if self._report is None:
+            self._clock.resume()
+            return None
         self._report.log_validation(state.step, self._last)
         self._watch.add_validation(state.step, self._last.mean["gain_db"])
         if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
@@ -222,12 +231,14 @@ class _Loop:
         self._clock.resume()
         return self._last
 
-    def _save(self) -> None:
+    def _save(self, *, in_order: bool = True) -> None:
+        """Save the run; out of order, where a process has failed, without asking the others."""
         self._check_weights()
         self._cadence.saved()
         self._clock.pause()
-        state = self._run.state
-        state.interval = self._clock.state_dict(self._run.processes)
+        state, processes = self._run.state, self._run.processes if in_order else Processes()
+        self._watch.share_incidents(processes)
+        state.interval = self._clock.state_dict(processes)
         if self._report is not None:
             state.watch = self._watch.state_dict()
             self._writer.save(state)

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from vsr_device import DeviceError, Platform
+from vsr_device import DeviceError, Platform, Processes
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, predict
 from vsr_train.step import MicroBatch, Stepper, TrainingState
@@ -40,8 +40,16 @@ class Rehearsal:
         return asdict(self)
 
 
-def rehearse(settings: Settings, platform: Platform, loss: HybridLoss) -> Rehearsal | None:
+def rehearse(
+    settings: Settings,
+    platform: Platform,
+    loss: HybridLoss,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+) -> Rehearsal | None:
     """Make two steps on random pixels and measure their memory; None where there is no CUDA.
+
+    Each of several processes does so by itself, waiting for nobody, with the memory that averaging
+    gradients takes: one that runs out of it can tell the others.
 
     Raises:
         DeviceError: if the card runs out of memory.
@@ -50,7 +58,7 @@ def rehearse(settings: Settings, platform: Platform, loss: HybridLoss) -> Rehear
         return None
     torch.cuda.reset_peak_memory_stats(platform.device)
     try:
-        seconds = make_steps(settings, platform, loss)
+        seconds = make_steps(settings, platform, loss, processes)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
             f"two rehearsed steps ran out of the card's memory, though "
@@ -69,11 +77,16 @@ def rehearse(settings: Settings, platform: Platform, loss: HybridLoss) -> Rehear
     return rehearsal
 
 
-def make_steps(settings: Settings, platform: Platform, loss: HybridLoss) -> float:
+def make_steps(
+    settings: Settings,
+    platform: Platform,
+    loss: HybridLoss,
+    processes: Processes = Processes(),  # noqa: B008 - frozen
+) -> float:
     """Make the steps with a network of their own; return the seconds of the last."""
     state = TrainingState.fresh(settings, platform)
     stepper = Stepper(
-        state.network,
+        processes.wrap(state.network, platform, alone=True),
         loss,
         state.optimizer,
         state.scaler,
@@ -85,7 +98,7 @@ def make_steps(settings: Settings, platform: Platform, loss: HybridLoss) -> floa
     for _ in range(STEPS):
         started = time.perf_counter()
         result = stepper.step(batches, settings.train.max_lr)
-        state.average.update(state.network)
+        state.count(result)
         result.terms.tolist()  # waits for the device
         seconds = time.perf_counter() - started
     return seconds

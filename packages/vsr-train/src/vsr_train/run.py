@@ -27,6 +27,7 @@ from vsr_train.folder import (
     refuse_taken_folder,
     take_up,
 )
+from vsr_train.joining import join_others
 from vsr_train.rehearsal import Rehearsal, rehearse
 from vsr_train.report import describe, sources_table, validation_line
 from vsr_train.step import TrainingState
@@ -76,28 +77,33 @@ def prepare(
         RunError: if the folder, the checkpoint or the device is refused.
         DataError: if there is no footage to train or validate on, or its pairs are wrong.
         PerceptualWeightsError: if VGG16's weights cannot be had or trusted.
+        PeerError: if another process cannot be prepared.
     """
-    platform = choose_platform(settings, processes.local_rank())
+    platform = choose_platform(settings, processes.local_rank)
     folder = RunFolder.of(settings)
-    source = choose_source(folder, settings, resume=resume, init=init, overwrite=overwrite)
-    if processes.is_first and not (overwrite or check_only):
-        refuse_taken_folder(folder, source)
-    folder.require_writable()
+    source = Source()
+    if processes.is_first:  # which shares what it reads, so that others need no run folder
+        source = choose_source(folder, settings, resume=resume, init=init, overwrite=overwrite)
+        if not (overwrite or check_only):
+            refuse_taken_folder(folder, source)
+        folder.require_writable()
     check_sources(settings.data, settings.model)
     loss = HybridLoss(settings.loss)
     notes = check_card(settings, platform)
     # From here on it may take hours: all that is refused quickly has been.
-    with processes.first_before_others():  # which then find its frames decoded
+    with processes.first_on_node("frames decoded"):  # where the others then find them
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
     notes += _check_pairs(training, settings)
     platform.place(loss)
-    rehearsal = rehearse(settings, platform, loss)
+    state = TrainingState.fresh(settings, platform)
+    if processes.is_first:
+        footage = fingerprints(settings, training, validation)
+        notes += take_up(source, state, settings, folder, footage)
+    join_others(processes, platform, settings, (training, validation), state)
+    rehearsal = rehearse(settings, platform, loss, processes)
     if rehearsal is not None:
         notes += (str(rehearsal),)
-    state = TrainingState.fresh(settings, platform)
-    footage = fingerprints(settings, training, validation)
-    notes += take_up(source, state, settings, folder, footage)
     return Run(
         settings=settings,
         platform=platform,

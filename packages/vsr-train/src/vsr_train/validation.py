@@ -3,15 +3,18 @@
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate, zip_longest
 from statistics import fmean
+from typing import Any, TypeVar
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from vsr_data import Clip, Footage, validation_windows
-from vsr_device import Platform
+from vsr_device import Platform, Processes
 from vsr_losses import PerceptualLoss, luma, psnr, sharpness, ssim
 from vsr_model import Network, enlarge
 from vsr_settings import Settings
@@ -24,6 +27,10 @@ PERCEPTUAL_SIDE = 540
 """Side of the centre that VGG16 compares: whole frames would take memory that training planned."""
 
 Scores = dict[str, float]
+
+T = TypeVar("T")
+
+_NOTHING: Any = object()
 
 
 @dataclass(frozen=True)
@@ -48,6 +55,16 @@ class Validation:
     """The first window of each of the first clips."""
 
 
+@dataclass(frozen=True)
+class _Window:
+    """What a process found in one window."""
+
+    clip: str
+    scores: Scores
+    comparison: Comparison | None
+    """Where the window is one that is shown."""
+
+
 class Validator:
     """Measures networks on the same windows, in fp32, whole frames by tiles.
 
@@ -65,6 +82,7 @@ class Validator:
         settings: the run; its `data.val_*` count here.
         platform: where to compute.
         perceptual: VGG16's distance, or None.
+        processes: those that share the windows.
     """
 
     def __init__(
@@ -73,34 +91,58 @@ class Validator:
         settings: Settings,
         platform: Platform,
         perceptual: PerceptualLoss | None = None,
+        processes: Processes = Processes(),  # noqa: B008 - frozen
     ) -> None:
         self._footage = footage
         self._data = settings.data
         self._scale = settings.model.scale
         self._platform = platform
         self._perceptual = perceptual
+        self._processes = processes
 
     @torch.no_grad()
     def measure(self, network: Network) -> Validation:
-        """Measure a network, which is in eval mode."""
-        with self._platform.exact():
-            return self._measure(network)
+        """Measure a network, which is in eval mode; several processes share the windows.
 
-    def _measure(self, network: Network) -> Validation:
+        The figures are those of a single process, in every process; the pictures are the first's.
+        """
+        with self._platform.exact():
+            own = self._measure_share(network)
+        scores = self._processes.gather([window.scores for window in own])
+        names = self._processes.gather([window.clip for window in own])
+        shown = self._processes.collect([window.comparison for window in own])
         by_clip: dict[str, list[Scores]] = {}
-        comparisons: list[Comparison] = []
-        for clip, i, lq_TCHW, gt_CHW in validation_windows(self._footage, self._data.val_windows):
+        for name, each in zip(_dealt(names), _dealt(scores), strict=True):
+            by_clip.setdefault(name, []).append(each)
+        sources = {name: _mean(windows) for name, windows in by_clip.items()}
+        comparisons = tuple(each for each in _dealt(shown) if each is not None)
+        return Validation(_mean(list(sources.values())), sources, comparisons)
+
+    def _measure_share(self, network: Network) -> list[_Window]:
+        """Measure every window whose turn it is, of as many as there are processes."""
+        rank, world_size = self._processes.rank, self._processes.world_size
+        shown, measured = self._shown_places(), []
+        windows = validation_windows(
+            self._footage, self._data.val_windows, rank=rank, world_size=world_size
+        )
+        for own, (clip, i, lq_TCHW, gt_CHW) in enumerate(windows):
             lq_1TCHW, gt_1CHW = (self._platform.to_unit(part[None]) for part in (lq_TCHW, gt_CHW))
             sr = self._enlarge(network, lq_1TCHW)
             bicubic = _interpolate(lq_1TCHW, gt_1CHW, "bicubic")
             scores = self._score(network, lq_1TCHW, sr, bicubic, gt_1CHW)
             scores |= self._score_change(network, clip, i + 1, sr, gt_1CHW)
-            if clip.name not in by_clip and len(comparisons) < MOST_PICTURES:
+            comparison = None
+            if rank + own * world_size in shown:
                 pictures = (picture[0].cpu() for picture in (bicubic, sr, gt_1CHW))
-                comparisons.append(Comparison(clip.name, *pictures))
-            by_clip.setdefault(clip.name, []).append(scores)
-        sources = {name: _mean(windows) for name, windows in by_clip.items()}
-        return Validation(_mean(list(sources.values())), sources, tuple(comparisons))
+                comparison = Comparison(clip.name, *pictures)
+            measured.append(_Window(clip.name, scores, comparison))
+        return measured
+
+    def _shown_places(self) -> set[int]:
+        """Return the places, among all windows, of the first one of each of the first clips."""
+        clips = self._footage.clips[:MOST_PICTURES]
+        per_clip = (min(clip.windows, self._data.val_windows) for clip in clips)
+        return set(list(accumulate(per_clip, initial=0))[: len(clips)])
 
     def _enlarge(self, network: Network, lq_1TCHW: Tensor) -> Tensor:
         return enlarge(network, lq_1TCHW, self._data.val_tile).clamp_(0, 1)
@@ -161,6 +203,12 @@ def _centre(picture_1CHW: Tensor) -> Tensor:
     height, width = picture_1CHW.shape[-2:]
     top, left = (max(0, side - PERCEPTUAL_SIDE) // 2 for side in (height, width))
     return picture_1CHW[..., top : top + PERCEPTUAL_SIDE, left : left + PERCEPTUAL_SIDE]
+
+
+def _dealt(shares: Sequence[Sequence[T]]) -> Iterator[T]:
+    """Yield what was dealt one by one in its order; later shares may be one shorter."""
+    for row in zip_longest(*shares, fillvalue=_NOTHING):
+        yield from (each for each in row if each is not _NOTHING)
 
 
 def _mean(scores: list[Scores]) -> Scores:

@@ -1,5 +1,7 @@
 """Samples cut from clips: what a worker process carries."""
 
+from collections.abc import Iterable
+
 import numpy as np
 from torch.utils.data import Dataset
 
@@ -44,11 +46,14 @@ class Cutter(Dataset["Arrays | DataError"]):
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
         self.aside: frozenset[int] = frozenset()
 
-    def set_aside(self, key: Key) -> None:
-        """Draw the window of a sample no more, unless it is the last one left."""
-        choice = choose_window(sample_generator(self._seed, *key), self._ends, self.aside)
-        if len(self.aside) + 1 < self._ends[-1]:
-            self.aside |= {choice.number}
+    def window(self, key: Key) -> int:
+        """The number of a sample's window among those of all clips."""
+        return choose_window(sample_generator(self._seed, *key), self._ends, self.aside).number
+
+    def set_aside(self, numbers: Iterable[int]) -> None:
+        """Draw windows no more, lowest number first, but never the last one left."""
+        left = self._ends[-1] - len(self.aside) - 1
+        self.aside |= frozenset(sorted(set(numbers) - self.aside)[:left])
 
     def __getitem__(self, key: Key) -> Arrays | DataError:
         try:

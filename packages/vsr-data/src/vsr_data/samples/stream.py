@@ -8,7 +8,7 @@ Workers send arrays through their pipe, not tensors through shared memory: a sma
 fill up, and a run interrupted while it receives a batch leaves no worker to complain about it.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final
 
 import torch
@@ -104,10 +104,14 @@ class TrainingStream:
     def aside(self, numbers: frozenset[int]) -> None:
         self._cutter.aside = numbers
 
-    def set_aside(self, step: int, index: int) -> None:
-        """Set the window of a sample aside, unless it is the last one left."""
+    def window(self, step: int, index: int) -> int:
+        """The number of the window that a sample is cut from."""
         self._check(step, index)
-        self._cutter.set_aside((step, index))
+        return self._cutter.window((step, index))
+
+    def set_aside(self, numbers: Iterable[int]) -> None:
+        """Set windows aside, lowest number first, but never the last one left."""
+        self._cutter.set_aside(numbers)
 
     def origin(self, step: int, index: int) -> str:
         """The file, frame and place that a sample is cut from."""

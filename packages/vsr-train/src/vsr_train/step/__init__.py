@@ -2,7 +2,7 @@
 
 from vsr_train.step.average import WeightAverage
 from vsr_train.step.interval import Interval, StepClock
-from vsr_train.step.schedule import learning_rate
+from vsr_train.step.schedule import Schedule, learning_rate
 from vsr_train.step.state import BETAS, TrainingState, make_optimizer
 from vsr_train.step.stepper import MicroBatch, Stepper, StepResult
 
@@ -10,6 +10,7 @@ __all__ = [
     "BETAS",
     "Interval",
     "MicroBatch",
+    "Schedule",
     "StepClock",
     "StepResult",
     "Stepper",

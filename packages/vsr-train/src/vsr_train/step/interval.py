@@ -58,7 +58,7 @@ class StepClock:
         values = self._values()
         if values is None:
             raise RuntimeError("no step was made since the last row of the log")
-        *sums, finite, grad_norm = processes.average(values).tolist()
+        *sums, finite, grad_norm = processes.average(values.tolist())
         self.pause()
         terms = [value / finite if finite else math.nan for value in sums]
         interval = Interval(terms, grad_norm, self._seconds / self._steps)
@@ -73,8 +73,8 @@ class StepClock:
         values = self._values()
         if values is None:
             return {}
-        rows = processes.gather(values)
-        return {"values": rows.cpu(), "steps": self._steps, "seconds": self._seconds}
+        rows = torch.stack(processes.gather(values.cpu()))
+        return {"values": rows, "steps": self._steps, "seconds": self._seconds}
 
     def load_state_dict(
         self, stored: Mapping[str, Any], processes: Processes, device: torch.device

@@ -5,11 +5,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vsr_device import Platform
 from vsr_model import Network
 from vsr_settings import Settings, Train
 from vsr_train.step.average import WeightAverage
+from vsr_train.step.stepper import StepResult
 
 BETAS = (0.9, 0.99)
 """AdamW's memory: 0.99 forgets the large first gradients sooner than 0.999 (docs/notebook.md)."""
@@ -28,8 +30,9 @@ class TrainingState:
     scaler: torch.GradScaler
     step: int = 0
     """Optimiser steps made, skipped ones included; also the place in the data."""
-    skipped: int = 0
-    """Steps that GradScaler withheld: they advance neither the schedule nor the average."""
+    withheld: Tensor = field(default_factory=lambda: torch.zeros((), dtype=torch.int64))
+    """Steps whose gradient was not finite, counted on the device: they change no weight and advance
+    neither the schedule nor the average."""
     best: dict[str, float] = field(default_factory=dict)
     """Step and scores of the validation that `best.safetensors` is from; empty before it."""
     aside: list[int] = field(default_factory=list)
@@ -51,12 +54,19 @@ class TrainingState:
             WeightAverage(network, settings.train.ema_decay),
             make_optimizer(network, settings.train),
             platform.grad_scaler(),
+            withheld=torch.zeros((), dtype=torch.int64, device=platform.device),
         )
 
     @property
-    def updates(self) -> int:
-        """Steps that took effect."""
-        return self.step - self.skipped
+    def skipped(self) -> int:
+        """How many steps were withheld; asking waits for the device."""
+        return int(self.withheld)
+
+    def count(self, result: StepResult) -> None:
+        """Count a step just made and let the average follow, on the device."""
+        self.step += 1
+        self.withheld += result.withheld.to(torch.int64)
+        self.average.update(self.network, result.withheld)
 
     def state_dict(self) -> dict[str, Any]:
         """Return everything as tensors, numbers and texts, under the names people's tools know."""
@@ -82,7 +92,7 @@ class TrainingState:
         The optimiser's and the scaler's options stay those of today's settings.
         """
         self.step = stored["step"]
-        self.skipped = stored["skipped"]
+        self.withheld.fill_(stored["skipped"])
         self.best = stored["best"]
         self.aside = stored["aside"]
         self.watch = stored["watch"] or {}

@@ -1,5 +1,10 @@
 """One optimiser step: micro-batches in, an update out, nothing fetched from the device.
 
+torch's GradScaler fetches whether a gradient was finite only for optimisers that cannot withhold a
+step themselves; a fused AdamW does it on the device, and there the step waits for nothing at all,
+in any precision: how it ended stays a tensor (`StepResult.withheld`). What follows from that, the
+schedule and the moving average, is computed on the device too (`Schedule`, `WeightAverage`).
+
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
@@ -26,8 +31,10 @@ class StepResult:
     """The loss terms in the order of `LossTerms`, averaged over the micro-batches."""
     grad_norm: Tensor
     """L2 norm of the whole gradient before clipping."""
-    skipped: bool
-    """Whether GradScaler withheld the update because the gradient was not finite."""
+    withheld: Tensor
+    """1 where the update was withheld because the gradient was not finite, else 0; float32."""
+    scaled: bool = False
+    """Whether GradScaler was at work: then gradients overflow by design now and then."""
 
 
 class Stepper:
@@ -60,16 +67,13 @@ class Stepper:
         self._grad_clip = grad_clip
         self._parameters = [p for p in network.parameters() if p.requires_grad]
 
-    def step(self, batches: Sequence[MicroBatch], lr: float) -> StepResult:
+    def step(self, batches: Sequence[MicroBatch], lr: float | Tensor) -> StepResult:
         """Make one optimiser step; the gradients of its micro-batches are averaged.
 
         Args:
             batches: the micro-batches, at least one; anywhere, they are moved.
-            lr: learning rate of this step.
+            lr: learning rate of this step; a scalar tensor on the device for a fused optimiser.
         """
-        scale = self._scaler.get_scale()
-        for group in self._optimizer.param_groups:
-            group["lr"] = lr
         self._optimizer.zero_grad(set_to_none=True)
         sums = [
             self._accumulate(batch, parts=len(batches), is_last=number == len(batches))
@@ -77,15 +81,37 @@ class Stepper:
         ]
         self._scaler.unscale_(self._optimizer)
         grad_norm = nn.utils.clip_grad_norm_(self._parameters, self._grad_clip or float("inf"))
-        heeds_flag = getattr(self._optimizer, "_step_supports_amp_scaling", False)
-        if heeds_flag and not self._scaler.is_enabled():
-            # What GradScaler sets: a fused optimiser withholds such a step on the device.
-            withheld = 1 - grad_norm.isfinite().float()
-            self._optimizer.found_inf = withheld  # type: ignore[attr-defined]  # torch's contract
-        self._scaler.step(self._optimizer)
+        withheld = self._withhold(grad_norm)
+        self._update(lr)
         self._scaler.update()
-        skipped = self._scaler.get_scale() < scale
-        return StepResult(torch.stack(sums).mean(dim=0), grad_norm, skipped)
+        terms = torch.stack(sums).mean(dim=0)
+        return StepResult(terms, grad_norm, withheld, scaled=self._scaler.is_enabled())
+
+    def _withhold(self, grad_norm: Tensor) -> Tensor:
+        """Have a step whose gradient is not finite withheld; return whether it will be."""
+        if self._scaler.is_enabled():
+            # What `GradScaler.step` is about to heed: there is no public name for it.
+            found = self._scaler._found_inf_per_device(self._optimizer)  # noqa: SLF001
+            return torch.stack(list(found.values())).amax()
+        heeds_flag = getattr(self._optimizer, "_step_supports_amp_scaling", False)
+        if not heeds_flag or self._platform.device.type == "mps":  # whose kernel takes no flag
+            return torch.zeros_like(grad_norm)
+        withheld = 1 - grad_norm.isfinite().float()
+        self._optimizer.found_inf = withheld  # type: ignore[attr-defined]  # torch's contract
+        return withheld
+
+    def _update(self, lr: float | Tensor) -> None:
+        """Let the optimiser make its step at a learning rate, which its groups do not keep."""
+        if isinstance(lr, Tensor):
+            # Kernels of cards read float32; on the CPU it is a number, and on MPS has to be one.
+            lr = lr.float() if self._platform.device.type == "cuda" else lr.item()
+        groups = self._optimizer.param_groups
+        kept = [group["lr"] for group in groups]
+        for group in groups:
+            group["lr"] = lr
+        self._scaler.step(self._optimizer)
+        for group, before in zip(groups, kept, strict=True):
+            group["lr"] = before
 
     def _accumulate(self, batch: MicroBatch, *, parts: int, is_last: bool) -> Tensor:
         """Add the gradient of one micro-batch of so many; return its loss terms."""

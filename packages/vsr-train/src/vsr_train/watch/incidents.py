@@ -4,11 +4,14 @@ The optimiser withholds such a step on the device (`Stepper`); here it is counte
 seen at the next row of the log. Its samples are a function of the step, so they can be cut again:
 each is run alone to name the term, the module and the place that is at fault, and set it aside.
 
+Invariant: processes that train together set the same windows aside, at the same step.
+
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -16,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from vsr_data import TrainingStream
-from vsr_device import Platform
+from vsr_device import Platform, Processes
 from vsr_losses import HybridLoss, LossTerms
 from vsr_model.network import Network
 from vsr_train.step import StepResult
@@ -39,6 +42,8 @@ class Incidents:
     def __init__(self, *, scaled: bool) -> None:
         self._scaled = scaled
         self._flags: dict[int, Tensor] = {}
+        self.undone: list[int] = []
+        """Steps known to be undone that are not examined yet."""
         self.total = 0
 
     @property
@@ -53,48 +58,107 @@ class Incidents:
             finite = finite & result.grad_norm.isfinite()
         self._flags[step] = ~finite
 
-    def fetch(self) -> list[int]:
-        """Wait for the device; return the steps that were not finite since the last call."""
-        if not self._flags:
-            return []
-        steps, flags = list(self._flags), torch.stack(list(self._flags.values())).tolist()
+    def settle(self, processes: Processes) -> None:
+        """Wait for the device, and make what one process met known to all.
+
+        In fp16 only the process that a sample was cut by knows that its loss was not finite.
+        """
+        steps = list(self._flags)
+        flags = torch.stack(list(self._flags.values())).tolist() if steps else []
         self._flags.clear()
-        found = [step for step, bad in zip(steps, flags, strict=True) if bad]
+        own = {step for step, bad in zip(steps, flags, strict=True) if bad} | set(self.undone)
+        self.undone = sorted(set().union(*processes.gather(own)))
+
+    def take(self) -> list[int]:
+        """Count what is settled and return it: the steps that were not finite."""
+        found, self.undone = self.undone, []
         self.total += len(found)
         return found
 
 
+@dataclass(frozen=True)
+class Examined:
+    """What was found in a step that was undone."""
+
+    step: int
+    wrong: dict[int, str]
+    """What is wrong with each sample at fault, by its place in the effective batch."""
+
+
 def examine(
-    step: int, stream: TrainingStream, network: Network, loss: HybridLoss, platform: Platform
-) -> str:
-    """Run the samples of a step again, one by one; set the one at fault aside and say which it is.
+    steps: Sequence[int],
+    stream: TrainingStream,
+    network: Network,
+    loss: HybridLoss,
+    platform: Platform,
+    *,
+    processes: Processes,
+) -> list[str]:
+    """Run the samples of steps again, one by one; set those at fault aside, and say which.
+
+    The processes share the samples and then know what all of them found, so that each sets the same
+    windows aside. All of the steps are cut as they were, before any of them sets anything aside.
 
     Args:
-        step: the step's number, from 1.
-        stream: what it was cut from.
+        steps: the steps' numbers, from 1, since windows were last set aside.
+        stream: what they were cut from.
         network: with the weights it has now.
         loss: what is minimised.
         platform: where to compute.
+        processes: those that made the steps together.
 
     Raises:
         DataError: a file has been deleted or damaged.
     """
-    for index in range(stream.effective_batch):
-        lq, gt = (platform.to_unit(part[None]) for part in stream.sample(step - 1, index))
-        if wrong := _what_is_wrong(network, loss, platform, lq, gt):
-            origin = stream.origin(step - 1, index)
-            stream.set_aside(step - 1, index)
-            return f"step {step} undone: {wrong} for {origin}, which is set aside"
-    return (
-        f"step {step} undone: not finite then, finite with the weights now; its first sample is "
-        f"{stream.origin(step - 1, 0)}"
+    share = range(processes.rank, stream.effective_batch, processes.world_size)
+    own = []
+    for step in steps:
+        samples = ((i, stream.sample(step - 1, i)) for i in share)
+        wrong = {i: _what_is_wrong(network, loss, platform, *each) for i, each in samples}
+        own.append({i: what for i, what in wrong.items() if what is not None})
+    everyone = processes.gather(own)
+    found = [
+        Examined(step, {i: what for theirs in everyone for i, what in theirs[number].items()})
+        for number, step in enumerate(steps)
+    ]
+    lines = [line for each in found for line in _lines(each, stream)]
+    stream.set_aside(
+        [
+            stream.window(each.step - 1, i)
+            for each in found
+            if not _is_everywhere(each, stream)
+            for i in each.wrong
+        ]
     )
+    return lines
+
+
+def _is_everywhere(examined: Examined, stream: TrainingStream) -> bool:
+    """Tell a network or a loss that is at fault, with any sample, from samples that are."""
+    return 1 < stream.effective_batch == len(examined.wrong)
+
+
+def _lines(examined: Examined, stream: TrainingStream) -> Iterator[str]:
+    step = examined.step
+    undone = f"step {step} undone:"
+    if not examined.wrong:
+        yield (
+            f"{undone} not finite then, finite with the weights now; its first sample is "
+            f"{stream.origin(step - 1, 0)}"
+        )
+    elif _is_everywhere(examined, stream):
+        first = stream.origin(step - 1, 0)
+        yield f"{undone} {examined.wrong[0]} for every sample, {first} the first; none is set aside"
+    else:
+        for i, what in sorted(examined.wrong.items()):
+            yield f"{undone} {what} for {stream.origin(step - 1, i)}, which is set aside"
 
 
 def _what_is_wrong(
-    network: Network, loss: HybridLoss, platform: Platform, lq_1TCHW: Tensor, gt_1CHW: Tensor
+    network: Network, loss: HybridLoss, platform: Platform, lq_TCHW: Tensor, gt_CHW: Tensor
 ) -> str | None:
     """Name the first module, else the terms, else the tensors' gradients that are not finite."""
+    lq_1TCHW, gt_1CHW = (platform.to_unit(part[None]) for part in (lq_TCHW, gt_CHW))
     with torch.enable_grad(), platform.autocast(), _broken(network) as broken:
         sr_1CHW = network(lq_1TCHW)
     if broken:

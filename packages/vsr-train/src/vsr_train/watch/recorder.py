@@ -48,9 +48,8 @@ class PendingSnapshot:
     values: Tensor
     sizes: dict[str, int]
     step: int
-    lr: float
+    lr: float | Tensor
     steps: int
-    skipped: int
 
 
 class Recorder:
@@ -75,7 +74,8 @@ class Recorder:
         self._kept: list[Tensor] | None = None
         self._factors = torch.zeros((), device=platform.device)
         self._clipped = torch.zeros((), device=platform.device)
-        self._steps = self._skipped = 0
+        self._skipped = torch.zeros((), device=platform.device)
+        self._steps = 0
 
     @torch.no_grad()
     def keep_weights(self) -> None:
@@ -88,24 +88,28 @@ class Recorder:
         self._factors += factor
         self._clipped += factor < 1
         self._steps += 1
-        self._skipped += result.skipped
+        if result.scaled:
+            self._skipped += result.withheld
 
     def record(
-        self, step: int, lr: float, batch: MicroBatch, result: StepResult
+        self, step: int, lr: float | Tensor, batch: MicroBatch, result: StepResult
     ) -> PendingSnapshot:
         """Measure the step just made, on its last micro-batch; then begin new sums."""
         measured: dict[str, Tensor] = {
             "grad_norm": result.grad_norm.detach().view(1),
             "clipped": self._clipped.view(1),
             "factors": self._factors.view(1),
+            "skipped": self._skipped.view(1),
             **self._weights(),
             **self._outputs(batch),
         }
         sizes = {name: part.numel() for name, part in measured.items()}
         values = torch.cat([part.to(torch.float32).view(-1) for part in measured.values()])
-        pending = PendingSnapshot(values, sizes, step, lr, self._steps, self._skipped)
-        self._factors, self._clipped = (torch.zeros_like(self._factors) for _ in range(2))
-        self._steps = self._skipped = 0
+        pending = PendingSnapshot(values, sizes, step, lr, self._steps)
+        self._factors, self._clipped, self._skipped = (
+            torch.zeros_like(self._factors) for _ in range(3)
+        )
+        self._steps = 0
         self._kept = None
         return pending
 
@@ -118,12 +122,12 @@ class Recorder:
         gradients = dict(zip(self._names, value["gradients"], strict=True))
         return Snapshot(
             step=pending.step,
-            lr=pending.lr,
+            lr=float(pending.lr),
             detail_statistics=tuple(value["detail_statistics"]),
             grad_norm=value["grad_norm"][0],
             clipped=value["clipped"][0] / pending.steps,
             clip_factor=value["factors"][0] / pending.steps,
-            skipped=pending.skipped / pending.steps,
+            skipped=value["skipped"][0] / pending.steps,
             terms=dict(zip(active, value["terms"], strict=True)),
             shares={n: norm / whole for n, norm in zip(active, value["term_norms"], strict=True)},
             alignment=dict(zip(active, value["alignment"], strict=True)),
@@ -144,14 +148,15 @@ class Recorder:
             "factors": float(self._factors),
             "clipped": float(self._clipped),
             "steps": self._steps,
-            "skipped": self._skipped,
+            "skipped": float(self._skipped),
         }
 
     def load_state_dict(self, stored: dict[str, Any]) -> None:
         """Go on with sums that `state_dict` returned."""
         self._factors.fill_(stored["factors"])
         self._clipped.fill_(stored["clipped"])
-        self._steps, self._skipped = stored["steps"], stored["skipped"]
+        self._skipped.fill_(stored["skipped"])
+        self._steps = stored["steps"]
 
     @torch.no_grad()
     def _weights(self) -> dict[str, Tensor]:

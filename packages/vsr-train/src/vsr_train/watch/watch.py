@@ -5,11 +5,11 @@ In a loop:
     step         watch.before_step(step, batches, due=...)
                  result = stepper.step(batches, lr)
                  watch.after_step(step, lr, result)       on the device; nothing waits
-    log row      lines = watch.undone_steps(stream)       says which steps were not finite, and why
+    log row      lines = watch.undone_steps(stream, processes)   which were not finite, and why
                  judgement = watch.judge()                fetches the snapshots taken since
     validation   watch.add_validation(step, gain_db)
     alarm        diagnosis = watch.diagnose(judgement)
-    checkpoint   state_dict, load_state_dict
+    checkpoint   watch.share_incidents(processes), state_dict, load_state_dict
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,10 @@ from dataclasses import asdict, replace
 from typing import Any
 
 import torch
+from torch import Tensor
 
 from vsr_data import TrainingStream, inspect_pairs
-from vsr_device import Platform
+from vsr_device import Platform, Processes
 from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_settings import Train
@@ -90,27 +91,36 @@ class Watch:
             self._batch = batches[-1]
             self._recorder.keep_weights()
 
-    def after_step(self, step: int, lr: float, result: StepResult) -> None:
+    def after_step(self, step: int, lr: float | Tensor, result: StepResult) -> None:
         """Count a step just made, and take a snapshot if one is due. Nothing is fetched."""
         self._recorder.count(result)
         self._incidents.count(step, result)
         if self._is_due and self._batch is not None:
             self._pending.append(self._recorder.record(step, lr, self._batch, result))
 
-    def undone_steps(self, stream: TrainingStream) -> list[str]:
+    def share_incidents(self, processes: Processes = Processes()) -> None:  # noqa: B008 - frozen
+        """Fetch which steps were not finite and make that known to all processes, before a save."""
+        self._incidents.settle(processes)
+
+    def undone_steps(
+        self,
+        stream: TrainingStream,
+        processes: Processes = Processes(),  # noqa: B008 - frozen
+    ) -> list[str]:
         """Fetch which steps were not finite since the last call, and say why of the first few.
 
         Samples at fault are set aside in `stream`, whose steps must then be drawn anew.
         """
-        steps = self._incidents.fetch()
+        self._incidents.settle(processes)
+        steps = self._incidents.take()
+        if not steps:
+            return []
         self._fetch()
         # what a step showed that was undone is no sign of the run
         self._snapshots = [each for each in self._snapshots if each.step not in steps]
-        lines = [
-            examine(step, stream, self._network, self._loss, self._platform)
-            for step in steps[:MOST_EXAMINED]
-        ]
-        return lines + [f"and {len(steps) - len(lines)} steps more"] * (len(steps) > len(lines))
+        few, more = steps[:MOST_EXAMINED], len(steps[MOST_EXAMINED:])
+        lines = examine(few, stream, self._network, self._loss, self._platform, processes=processes)
+        return [*lines, f"and {more} steps more"] if more else lines
 
     @property
     def reported(self) -> str:
@@ -177,6 +187,7 @@ class Watch:
             "snapshots": [snapshot.as_dict() for snapshot in self._snapshots],
             "validations": [asdict(validation) for validation in self._validations],
             "incidents": self._incidents.total,
+            "undone": self._incidents.undone,
             "reported": None if self._reported is None else self._reported.value,
         }
 
@@ -186,6 +197,7 @@ class Watch:
         self._snapshots = [Snapshot.from_dict(snapshot) for snapshot in stored["snapshots"]]
         self._validations = [ValidationGain(**each) for each in stored["validations"]]
         self._incidents.total = stored["incidents"]
+        self._incidents.undone = list(stored.get("undone", []))  # older checkpoints have none
         reported = stored["reported"]
         self._reported = None if reported is None else Verdict(reported)
 
