@@ -91,8 +91,8 @@ class _Loop:
                     state.average.update(state.network)
                 self._clock.add(result)
                 self._attend(lr)
-        except DataError:
-            self._save()
+        except DataError:  # of this process alone, perhaps: the others do not save with it
+            self._save(together=self._run.processes.world_size == 1)
             raise
         if state.step < train.max_steps:
             self._save()
@@ -119,6 +119,7 @@ class _Loop:
 
     def _attend(self, lr: float) -> None:
         """Log, validate and save where it is time to; the last step does all three."""
+        self._writer.poll()
         state, train = self._run.state, self._run.settings.train
         if self._report is not None:
             self._report.advance(state.step)
@@ -196,11 +197,11 @@ class _Loop:
             save_weights(state.average.network, run.folder.best, best_facts(state))
         self._clock.resume()
 
-    def _save(self) -> None:
+    def _save(self, *, together: bool = True) -> None:
         self._check_weights()
         self._clock.pause()
         state = self._run.state
-        state.interval = self._clock.state_dict(self._run.processes)
+        state.interval = self._clock.state_dict(self._run.processes) if together else {}
         if self._report is not None:
             state.watch = self._watch.state_dict()
             self._writer.save(state)
