@@ -25,6 +25,7 @@ from vsr_train.folder import (
     save_checkpoint,
     take_up,
 )
+from vsr_train.folder.history import prune
 from vsr_train.step import TrainingState, learning_rate
 
 
@@ -106,6 +107,11 @@ def test_what_was_just_written_is_never_deleted(folder, settings_of):
     resumed(folder, settings, "1")
     save_checkpoint(folder, state_after(settings, 2), settings)
     assert steps_in(folder.checkpoints) == [2]
+    make_run(folder, settings_of(train__keep_checkpoints=9), 4)
+    prune(
+        folder.checkpoints, written=folder.checkpoints / "step-000000002.pt", keep=1, keep_every=0
+    )
+    assert steps_in(folder.checkpoints) == [2, 4]
 
 
 def test_other_names_folders_fifos_and_links_are_left_alone_and_never_opened(
@@ -394,11 +400,13 @@ with owned(RunFolder(Path(sys.argv[1]))):
 def test_a_living_run_owns_its_folder_and_a_dead_ones_is_free(folder):
     arguments = [sys.executable, "-c", OWNER, str(folder.path)]
     with subprocess.Popen(arguments, stdout=subprocess.PIPE) as process:
-        assert process.stdout.readline() == b"owned\n"
-        with pytest.raises(RunError, match="in use by another run"), owned(folder):
-            pass
-        assert folder.lock.exists()
-        process.kill()
+        try:
+            assert process.stdout.readline() == b"owned\n"
+            with pytest.raises(RunError, match="in use by another run"), owned(folder):
+                pass
+            assert folder.lock.exists()
+        finally:
+            process.kill()
     with owned(folder):
         (folder.path / "something").touch()
     with owned(folder, alone=False):

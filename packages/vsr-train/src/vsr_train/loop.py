@@ -145,6 +145,7 @@ class _Loop:
 
     def _attend(self, lr: Tensor, due: Request) -> None:
         """Log, validate and save what is due; show pictures last, for they alone may fail."""
+        self._writer.poll()
         if self._report is not None:
             self._report.advance(self._run.state.step)
         if Request.LOG in due:
@@ -168,7 +169,6 @@ class _Loop:
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
             )
-        self._writer.poll()
         self._cadence.logged()
         self._clock.pause()
         self._heed_watch()
