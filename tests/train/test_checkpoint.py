@@ -183,10 +183,10 @@ CRAFTED = {
     "aside a text": lambda s: s.update(aside="12"),
     "aside negative": lambda s: s.update(aside=[-1]),
     "interval of other terms": lambda s: s.update(
-        interval={"values": torch.zeros(1, 2), "steps": 1, "seconds": 0.0}
+        interval={"terms": torch.zeros(1, 1, 2), "grad_norm": 0.0, "seconds": 0.0}
     ),
     "interval of no steps": lambda s: s.update(
-        interval={"values": torch.zeros(1, 7), "steps": 0, "seconds": 0.0}
+        interval={"terms": torch.zeros(1, 0, 5), "grad_norm": 0.0, "seconds": 0.0}
     ),
     "footage no digest": lambda s: s.update(footage={"training": "x"}),
     "settings no TOML": lambda s: s.update(settings="]"),

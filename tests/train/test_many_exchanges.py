@@ -147,15 +147,18 @@ def test_a_network_that_breaks_on_every_sample_sets_none_aside():
     assert scene.stream.aside == frozenset()
 
 
-def test_a_row_of_the_log_averages_over_processes():
+def test_a_row_of_the_log_averages_over_processes_the_steps_that_were_finite_in_all():
+    """As one process does, in which a step's loss is that of all samples together."""
+
     def fetch(processes):
         clock = StepClock()
-        value = float(processes.rank + 1)
-        clock.add(StepResult(torch.full((5,), value), torch.tensor(value), torch.zeros(())))
+        for value in (1.0, float("nan") if processes.rank == 1 else 100.0, 3.0):
+            terms = torch.full((5,), value + processes.rank)
+            clock.add(StepResult(terms, torch.tensor(2.0), torch.zeros(())))
         return clock.fetch(processes)
 
     for interval in Circle(3).run(fetch):
-        assert interval.terms == [2.0] * 5
+        assert interval.terms == [3.0] * 5
         assert interval.grad_norm == 2.0
 
 

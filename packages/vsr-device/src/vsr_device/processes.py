@@ -8,7 +8,7 @@ through `union`, in host memory by gloo, where a process that cannot go on says 
 raise its reason; before they have met for the first time the reason is left in torchrun's store.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -150,11 +150,6 @@ class Processes:
         self.union(0)
         with self._peers_watched():
             return self._exchange.from_first(value)
-
-    def average(self, values: Sequence[float]) -> list[float]:
-        """Return the mean of each value over the processes, in float64; NaN where any is."""
-        everyone = self.gather(list(values))
-        return [sum(column) / self.world_size for column in zip(*everyone, strict=True)]
 
     def fail(self, reason: Reason, *, in_order: bool) -> None:
         """Leave word why this process cannot go on, and tell the others where they next meet.

@@ -195,12 +195,12 @@ def _check_best(stored: Mapping[Any, Any], step: int) -> None:
 def _check_interval(stored: Mapping[Any, Any]) -> None:
     if not stored:
         return
-    values, seconds = stored.get("values"), stored.get("seconds")
-    if not isinstance(values, Tensor) or values.dim() != 2 or len(values) == 0:
-        raise UnsoundError("interval/values", "it must have a row for each process")
-    shape = (len(values), len(LossTerms._fields) + 2)
-    _check_tensor("interval/values", values, shape, torch.float32, finite=False)
-    _require("interval/steps", _count(stored, "steps", MOST_STEPS) > 0, "it must be above 0")
+    terms, seconds = stored.get("terms"), stored.get("seconds")
+    if not isinstance(terms, Tensor) or terms.dim() != 3 or terms.numel() == 0:
+        raise UnsoundError("interval/terms", "it must have terms for each process and step")
+    shape = (*terms.shape[:2], len(LossTerms._fields))
+    _check_tensor("interval/terms", terms, shape, torch.float32, finite=False)
+    _require("interval/grad_norm", _is_number(stored.get("grad_norm")), "it must be a number")
     is_time = _is_number(seconds) and 0 <= float(seconds or 0) < math.inf
     _require("interval/seconds", is_time, "it must be a finite number")
 

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,9 +18,10 @@ class Interval:
     """The steps since the last row of the log."""
 
     terms: list[float]
-    """Loss terms averaged over the steps whose loss was finite; NaN where there was none."""
+    """Loss terms averaged over processes and the steps that were finite in all of them; NaN where
+    there was none."""
     grad_norm: float
-    """Gradient norm of the last step."""
+    """Gradient norm of the last step, of all processes together."""
     seconds_per_step: float
     """Wall time of a step, validation and saving apart."""
 
@@ -29,21 +30,15 @@ class StepClock:
     """Gathers step results without waiting for the device."""
 
     def __init__(self) -> None:
-        self._sums: Tensor | None = None
-        self._finite: Tensor | None = None
+        self._terms: list[Tensor] = []
         self._grad_norm: Tensor | None = None
-        self._steps = 0
         self._seconds = 0.0
         self._since = time.perf_counter()
 
     def add(self, result: StepResult) -> None:
         """Count one step."""
-        finite = result.terms.isfinite().all()
-        terms = torch.where(finite, result.terms, 0.0)
-        self._sums = terms if self._sums is None else self._sums + terms
-        self._finite = finite.int() if self._finite is None else self._finite + finite
+        self._terms.append(result.terms)
         self._grad_norm = result.grad_norm
-        self._steps += 1
 
     def pause(self) -> None:
         """Stop the clock while something other than a step happens."""
@@ -55,42 +50,54 @@ class StepClock:
 
     def fetch(self, processes: Processes) -> Interval:
         """Wait for the device, return the interval of all processes, and begin the next."""
-        values = self._values()
-        if values is None:
+        if self._grad_norm is None:
             raise RuntimeError("no step was made since the last row of the log")
-        *sums, finite, grad_norm = processes.average(values.tolist())
+        norm = self._grad_norm.to(self._terms[-1].dtype).expand(1, self._terms[-1].numel())
+        *own, norms = torch.cat([torch.stack(self._terms), norm]).tolist()
         self.pause()
-        terms = [value / finite if finite else math.nan for value in sums]
-        interval = Interval(terms, grad_norm, self._seconds / self._steps)
+        finite = [
+            terms
+            for step in zip(*processes.gather(own), strict=True)
+            if _is_finite(terms := _mean(step))
+        ]
+        terms = _mean(finite) if finite else [math.nan] * len(norms)
+        interval = Interval(terms, norms[0], self._seconds / len(own))
         self.__init__()  # type: ignore[misc]  # a fresh interval is a fresh clock
         return interval
 
     def state_dict(self, processes: Processes) -> dict[str, Any]:
-        """Return the sums so far, a row for each process; all of them must ask.
+        """Return the steps so far of every process; all of them must ask.
 
         Call it while the clock is paused. Empty where no step was made since the last row.
         """
-        values = self._values()
-        if values is None:
+        if self._grad_norm is None:
             return {}
-        rows = torch.stack(processes.gather(values.cpu()))
-        return {"values": rows, "steps": self._steps, "seconds": self._seconds}
+        own = torch.stack(self._terms).cpu()
+        return {
+            "terms": torch.stack(processes.gather(own)),
+            "grad_norm": float(self._grad_norm),
+            "seconds": self._seconds,
+        }
 
     def load_state_dict(
         self, stored: Mapping[str, Any], processes: Processes, device: torch.device
     ) -> None:
-        """Go on with the sums that `state_dict` returned, those of as many processes or not."""
+        """Go on with the steps that `state_dict` returned, those of as many processes or not."""
         if not stored:
             return
-        rows = stored["values"].to(device)
-        is_as_many = len(rows) == processes.world_size
-        values = rows[processes.rank] if is_as_many else rows.mean(dim=0)
-        self._sums, self._finite, self._grad_norm = values[:-2], values[-2], values[-1]
-        self._steps, self._seconds = stored["steps"], stored["seconds"]
+        terms = stored["terms"].to(device)
+        is_as_many = len(terms) == processes.world_size
+        own = terms[processes.rank] if is_as_many else terms.mean(dim=0)
+        self._terms = list(own)
+        self._grad_norm = own.new_tensor(stored["grad_norm"])
+        self._seconds = stored["seconds"]
         self.resume()
 
-    def _values(self) -> Tensor | None:
-        """Return sums, finite steps and the last norm as one tensor; None before a step."""
-        if self._sums is None or self._finite is None or self._grad_norm is None:
-            return None
-        return torch.cat([self._sums, self._finite.view(1), self._grad_norm.view(1)])
+
+def _mean(rows: Sequence[Sequence[float]]) -> list[float]:
+    """Average each column; not finite where one of its values is not."""
+    return [sum(column) / len(rows) for column in zip(*rows, strict=True)]
+
+
+def _is_finite(terms: Sequence[float]) -> bool:
+    return all(map(math.isfinite, terms))
