@@ -18,7 +18,7 @@ class _Recorder:
     factors: float
     clipped: float
     steps: int
-    skipped: int
+    skipped: float
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,194 @@
+"""What a run takes from a checkpoint, what it does not, and that both are said."""
+
+import pytest
+import torch
+from train.checkpoint_states import (
+    FOOTAGE,
+    best_of,
+    make_run,
+    resumed,
+    rows_in,
+    state_after,
+    steps_in,
+)
+
+from vsr_device import choose_platform
+from vsr_model import Network, save_weights
+from vsr_train import RunError
+from vsr_train.folder import (
+    RunFolder,
+    begin,
+    best_facts,
+    choose_source,
+    refuse_taken_folder,
+    save_checkpoint,
+    take_up,
+)
+from vsr_train.step import TrainingState, learning_rate
+
+
+@pytest.fixture
+def settings(settings_of):
+    return settings_of(train__keep_checkpoints=9)
+
+
+@pytest.fixture
+def folder(settings):
+    return RunFolder.of(settings)
+
+
+def test_what_a_run_goes_on_from_is_in_its_folder_before_its_first_step(folder, settings, tmp_path):
+    """So that a kill before the next save does not make `auto` start from other weights."""
+    network = Network(settings.model)
+    torch.nn.init.normal_(network.feat_extract.bias)
+    save_weights(network, tmp_path / "w.safetensors")
+    source = choose_source(folder, settings, init=str(tmp_path / "w.safetensors"))
+    state = TrainingState.fresh(settings, choose_platform(settings))
+    take_up(source, state, settings, folder, FOOTAGE)
+    begin(folder, settings, state, source)
+    state, said = resumed(folder, settings)
+    assert "at step 0" in said
+    assert torch.equal(state.network.feat_extract.bias, network.feat_extract.bias)
+
+
+def test_init_takes_the_averaged_weights_of_a_checkpoint_or_others_and_starts_at_step_0(
+    folder, settings, settings_of
+):
+    make_run(folder, settings, 2)
+    other = RunFolder.of(settings_of(run__name="other"))
+    path = str(folder.checkpoints / "step-000000002.pt")
+    source = choose_source(other, settings, init=path)
+    state = TrainingState.fresh(settings, choose_platform(settings))
+    notes = take_up(source, state, settings, other, FOOTAGE)
+    assert (state.step, len(state.optimizer.state)) == (0, 0)
+    assert "start at step 0" in notes[0]
+    with pytest.raises(RunError, match="already has a run in it"):
+        refuse_taken_folder(folder, choose_source(folder, settings, init=path))
+    source = choose_source(folder, settings, resume="auto", init=path)
+    assert source.stored["step"] == 2
+    assert choose_source(other, settings, resume="auto", init=path).weights is not None
+
+
+def test_options_that_contradict_each_other_are_refused_before_anything_is_deleted(
+    folder, settings, settings_of
+):
+    make_run(folder, settings, 2)
+    path = folder.checkpoints / "step-000000002.pt"
+    for options in (
+        {"resume": "auto"},
+        {"resume": "2"},
+        {"resume": str(path)},
+        {"init": str(path)},
+    ):
+        with pytest.raises(RunError, match="--overwrite deletes the run that"):
+            choose_source(folder, settings, overwrite=True, **options)
+    with pytest.raises(RunError, match="--init .* starts anew and --resume '2' goes on"):
+        choose_source(folder, settings, resume="2", init=str(path))
+    assert steps_in(folder.checkpoints) == [1, 2]
+
+
+def test_another_runs_checkpoint_goes_on_in_an_empty_folder_only(folder, settings, settings_of):
+    make_run(folder, settings, 2, best=1)
+    elsewhere = settings_of(run__name="elsewhere", train__keep_checkpoints=9)
+    other = RunFolder.of(elsewhere)
+    path = str(folder.checkpoints / "step-000000002.pt")
+    state, said = resumed(other, elsewhere, path)
+    assert (state.step, state.best) == (2, {})
+    assert "another run's: best and the watch begin anew" in said
+    assert steps_in(other.checkpoints) == [2]
+    folder.log({"step": 3})
+    with pytest.raises(RunError, match="not the run of"):
+        resumed(folder, settings, str(other.checkpoints / "step-000000002.pt"))
+    assert rows_in(folder.metrics) == [1, 2, 3]
+    state, _ = resumed(
+        folder, settings, str(other.checkpoints / "step-000000002.pt"), overwrite=True
+    )
+    assert steps_in(folder.checkpoints) == [2]
+    assert not folder.best.exists()
+
+
+def test_overwriting_leaves_what_people_put_beside_checkpoints(folder, settings):
+    make_run(folder, settings, 2, best=1)
+    (folder.checkpoints / "step-000000001-good.pt").write_bytes(b"somebody's")
+    (folder.path / "notes.txt").write_bytes(b"somebody's")
+    resumed(folder, settings, None, overwrite=True)
+    left = {path.name for path in folder.path.iterdir()}
+    assert left == {"checkpoints", "notes.txt", "settings.toml"}
+    assert [path.name for path in folder.checkpoints.iterdir()] == ["step-000000001-good.pt"]
+
+
+def test_best_begins_anew_where_its_file_is_not_the_checkpoints(folder, settings):
+    make_run(folder, settings, 3, best=1)
+    state, said = resumed(folder, settings)
+    assert state.best == best_of(1)
+    assert "begins anew" not in said
+    state.best = best_of(3, psnr=31.0)
+    save_weights(state.average.network, folder.best, best_facts(state))
+    state, said = resumed(folder, settings)
+    assert state.best == {}
+    assert "best.safetensors is of step 3: best begins anew" in said
+    folder.best.write_bytes(b"not weights")
+    assert "does not say its step" in resumed(folder, settings)[1]
+    folder.best.unlink()
+    assert "best.safetensors is not here: best begins anew" in resumed(folder, settings)[1]
+
+
+def test_every_setting_that_changed_is_said_and_what_the_learning_rate_does(
+    folder, settings, settings_of
+):
+    make_run(folder, settings, 2)
+    changed = {"train__keep_checkpoints": 9, "train__weight_decay": 0.5, "train__seed": 4}
+    now = settings_of(train__max_steps=80, **changed)
+    _, said = resumed(folder, now)
+    was, becomes = (learning_rate(2, each.train) for each in (settings, now))
+    assert "changed since the checkpoint: train.weight_decay 0.0 → 0.5" in said
+    assert "changed since the checkpoint: train.seed 0 → 4" in said
+    assert f"train.max_steps 8 → 80: the learning rate goes from {was:.1e} to {becomes:.1e}" in said
+    assert "run.name" not in said
+    assert "changed" not in resumed(folder, settings)[1]
+
+
+def test_another_network_is_refused(folder, settings, settings_of):
+    make_run(folder, settings, 1)
+    for change in ({"model__n_blocks": 4}, {"model__scale": 3}, {"model__n_frames": 3}):
+        with pytest.raises(RunError, match="holds another network"):
+            choose_source(folder, settings_of(**change), resume="auto")
+
+
+@pytest.mark.parametrize("part", ["training", "validation"])
+def test_other_footage_drops_what_was_learnt_about_the_old_and_says_so(folder, settings, part):
+    folder.open(settings, start_step=0)
+    state = state_after(settings, 1)
+    state.aside, state.best = [4, 5], best_of(1)
+    recorder = {"factors": 1.0, "clipped": 0.0, "steps": 1, "skipped": 0}
+    state.watch = {
+        "recorder": recorder,
+        "snapshots": [],
+        "validations": [{"step": 1, "gain_db": 0.5}],
+        "incidents": 0,
+        "reported": "learning",
+    }
+    save_weights(state.average.network, folder.best, best_facts(state))
+    save_checkpoint(folder, state, settings)
+    same, _ = resumed(folder, settings)
+    assert (same.aside, same.best, same.watch) == (state.aside, state.best, state.watch)
+    state, said = resumed(folder, settings, footage=FOOTAGE | {part: "c" * 64})
+    if part == "training":
+        assert (state.aside, state.best) == ([], best_of(1))
+        assert "the training footage; 2 windows set aside are drawn again" in said
+    else:
+        assert (state.aside, state.best) == ([4, 5], {})
+        assert state.watch == same.watch | {"validations": []}
+        assert "best and what the watch knows of validations begin anew" in said
+    assert state.footage[part] == "c" * 64
+
+
+def test_a_watch_that_is_not_todays_begins_anew_and_says_so(folder, settings):
+    folder.open(settings, start_step=0)
+    for wrong in ({"looks": []}, {"recorder": {}}, "text", [torch.zeros(1)], None, {1: 2}):
+        state = state_after(settings, 1)
+        state.watch = wrong
+        save_checkpoint(folder, state, settings)
+        state, said = resumed(folder, settings)
+        assert state.watch == {}
+        assert "watch is not of this version: it begins anew" in said
