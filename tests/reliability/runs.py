@@ -61,6 +61,7 @@ class Nursery:
     def __exit__(self, *_):
         self._process.stdin.close()
         self._process.wait()
+        self._process.stdout.close()
 
     def ask(self, job):
         self._process.stdin.write(json.dumps(job) + "\n")
