@@ -40,11 +40,11 @@ class Run:
 
     @property
     def out(self):
-        return self._out.read_text(errors="replace")
+        return self._out.read_text(errors="replace") if self._out.exists() else ""
 
     @property
     def err(self):
-        return self._err.read_text(errors="replace")
+        return self._err.read_text(errors="replace") if self._err.exists() else ""
 
 
 class Nursery:

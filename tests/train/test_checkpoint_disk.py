@@ -8,7 +8,7 @@ import pytest
 import torch
 from train.checkpoint_states import state_after
 
-from vsr_settings.files import append, replacing
+from vsr_files import append, replacing
 from vsr_train import RunError
 from vsr_train.folder import RunFolder, latest_checkpoint, read_state, save_checkpoint
 from vsr_train.folder.checkpoint import write_checkpoint

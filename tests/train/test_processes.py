@@ -9,7 +9,7 @@ import torch
 from train.many import sets, torchrun
 
 from vsr_device import Platform
-from vsr_train.folder import RunFolder, latest_checkpoint, read_state
+from vsr_train.folder import RunFolder, latest_checkpoint
 
 SHARED = {"train__ema_decay": 0.9, "train__grad_clip": 0.05, "train__on_stagnation": "warn"}
 
@@ -22,7 +22,7 @@ def compute_in_float64(monkeypatch):
 
 
 def state_of(settings):
-    return read_state(latest_checkpoint(RunFolder.of(settings).checkpoints), settings)
+    return torch.load(latest_checkpoint(RunFolder.of(settings).checkpoints), weights_only=True)
 
 
 def rows_of(settings):

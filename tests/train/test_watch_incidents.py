@@ -149,5 +149,5 @@ def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
 def test_an_overflow_that_grad_scaler_meets_is_no_incident():
     scene = Scene(platform=Platform(torch.device("cpu"), torch.float16, torch.contiguous_format))
     scene.stepper._scaler = torch.GradScaler("cpu", init_scale=2.0**120, enabled=True)
-    assert scene.step().skipped
+    assert scene.step().withheld
     assert scene.watch.undone_steps(scene.stream) == []

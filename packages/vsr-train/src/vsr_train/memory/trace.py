@@ -123,9 +123,7 @@ def trace(settings: Settings, precision: Precision, formulation: Formulation = O
             loss, state = _build(settings, platform, average, watch, formulation)
             # A second micro-batch finds the first one's gradients; further ones find no more.
             batches = [batch] * min(2, settings.train.accumulation_steps)
-            stepper = _watched_stepper(
-                settings, loss, state, platform, watch, accumulation_steps=len(batches)
-            )
+            stepper = _watched_stepper(settings, loss, state, platform, watch)
             start, flops = len(watch.events), watch.flops
             stepper.step(batches, settings.train.max_lr)
             state.average.update(state.network)
@@ -212,6 +210,7 @@ def _build(
     watch.purpose = "parameters"
     network = platform.place(formulation.network(settings.model))
     watch.purpose = "average"
+    average._updates = torch.zeros(())  # noqa: SLF001 - a fake one
     average.network = platform.place(formulation.network(settings.model))
     average.network.requires_grad_(requires_grad=False)
     watch.purpose = "gradients"
@@ -232,8 +231,6 @@ def _watched_stepper(
     state: TrainingState,
     platform: Platform,
     watch: StorageWatch,
-    *,
-    accumulation_steps: int,
 ) -> Stepper:
     """Return the real stepper, with hooks that name the input and what the loss makes."""
 
