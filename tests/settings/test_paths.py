@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vsr_files import expanded, printable
 from vsr_settings import load
-from vsr_settings.paths import expanded, has_patches, is_file, printable, same_path
+from vsr_settings.paths import has_patches, is_file, same_path
 
 ODD = ["", "~", "~/x", "~nobody-here/x", "~\0/x", "a\0b", "~\ud800", "x" * 5000, "~/" + "x" * 5000]
 
