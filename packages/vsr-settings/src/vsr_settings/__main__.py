@@ -15,8 +15,8 @@ from vsr_settings.errors import SettingsError
 from vsr_settings.explaining import explained, explanation
 from vsr_settings.importing import import_python
 from vsr_settings.loading import read
-from vsr_settings.nearest import changed
-from vsr_settings.planning import candidates, planned, planned_toml
+from vsr_settings.memory.alternatives import changed
+from vsr_settings.memory.plans import candidates, planned, planned_toml
 from vsr_settings.reference import json_schema, reference_page
 from vsr_settings.sources import UnreadableError, printable, text_of
 

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vsr_settings.budget import fits
+from vsr_settings.memory.fitting import fits
 from vsr_settings.disk import has_patches
 from vsr_settings.errors import SettingsError
 from vsr_settings.fields import facts

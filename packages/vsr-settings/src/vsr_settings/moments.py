@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from vsr_settings.schema import Loss, Model
-from vsr_settings.sizes import FP32, SEGMENT_BLOCKS, Sizes
+from vsr_settings.memory.sizes import FP32, SEGMENT_BLOCKS, Sizes
 
 
 @dataclass(frozen=True)

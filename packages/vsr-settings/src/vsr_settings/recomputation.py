@@ -2,7 +2,7 @@
 
 from typing import Final, Literal
 
-from vsr_settings.budget import fits
+from vsr_settings.memory.fitting import fits
 from vsr_settings.schema import Recompute, Settings
 
 Recomputation = Literal["none", "blocks", "segments"]

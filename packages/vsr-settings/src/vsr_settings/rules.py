@@ -6,9 +6,9 @@ A rule names the settings it reads, so that it stays silent while one of them is
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from vsr_settings.budget import budget_mib, fits, needed_mib
+from vsr_settings.memory.fitting import budget_mib, fits, needed_mib
 from vsr_settings.disk import has_patches, is_file, same_path
-from vsr_settings.nearest import batch_changes, changed, nearest_that_fit
+from vsr_settings.memory.alternatives import batch_changes, changed, nearest_that_fit
 from vsr_settings.planned import card, effective_batch
 from vsr_settings.recomputation import least_recomputation, recomputing
 from vsr_settings.schema import Settings

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from vsr_settings.moments import Moment, Step
-from vsr_settings.sizes import FP32, VGG_CHANNELS
+from vsr_settings.memory.sizes import FP32, VGG_CHANNELS
 
 MIB: Final = 1 << 20
 _OWN_SEGMENT: Final = 10 * MIB

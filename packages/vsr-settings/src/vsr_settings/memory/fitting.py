@@ -1,6 +1,6 @@
 """Whether a training step fits the card: its memory less what is kept in reserve."""
 
-from vsr_settings.memory import predict
+from vsr_settings.memory.prediction import predict
 from vsr_settings.planned import card
 from vsr_settings.schema import Settings
 from vsr_settings.slack import MIB

@@ -7,7 +7,7 @@ a smaller patch or network changes what is trained, so they come last.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vsr_settings.budget import fits, needed_mib
+from vsr_settings.memory.fitting import fits, needed_mib
 from vsr_settings.planned import card
 from vsr_settings.recomputation import LEAST_FIRST, least_recomputation, recomputing
 from vsr_settings.schema import Settings

@@ -28,7 +28,7 @@ from vsr_settings import Settings, card
 from vsr_settings.presets import Precision
 from vsr_train.average import WeightAverage
 from vsr_train.device import Platform
-from vsr_train.memory.allocator import reserved_bytes
+from vsr_settings.memory.allocator import reserved_bytes
 from vsr_train.state import TrainingState, make_optimizer
 from vsr_train.step import MicroBatch, Stepper
 

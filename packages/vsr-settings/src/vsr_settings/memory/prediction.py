@@ -10,7 +10,7 @@ from typing import Final
 from vsr_settings.moments import Step
 from vsr_settings.presets import Precision
 from vsr_settings.schema import Settings
-from vsr_settings.sizes import FP32, Sizes, sizes_in, sizes_of
+from vsr_settings.memory.sizes import FP32, Sizes, sizes_in, sizes_of
 from vsr_settings.slack import MIB, held
 
 WORKSPACE: Final = 256 * MIB

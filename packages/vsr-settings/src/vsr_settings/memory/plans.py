@@ -3,10 +3,10 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from vsr_settings.budget import budget_mib, fits, needed_mib
+from vsr_settings.memory.fitting import budget_mib, fits, needed_mib
 from vsr_settings.fields import facts
-from vsr_settings.flops import seconds_per_step, work_per_sample
-from vsr_settings.nearest import batch_changes, changed
+from vsr_settings.memory.flops import seconds_per_step, work_per_sample
+from vsr_settings.memory.alternatives import batch_changes, changed
 from vsr_settings.planned import card, effective_batch, precision
 from vsr_settings.recomputation import least_recomputation, recomputing
 from vsr_settings.schema import Settings
