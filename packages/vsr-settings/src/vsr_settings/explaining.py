@@ -6,10 +6,10 @@ from vsr_settings.memory.fitting import budget_mib, fits
 from vsr_settings.fields import facts, section_types
 from vsr_settings.loading import Reading
 from vsr_settings.memory.prediction import predict
+from vsr_settings.memory.sizes import MIB
 from vsr_settings.planned import card, effective_batch, precision
 from vsr_settings.presets import HardwarePreset
 from vsr_settings.schema import Settings
-from vsr_settings.slack import MIB
 from vsr_settings.writing import toml_value
 
 _ABILITIES = {
@@ -95,7 +95,7 @@ def _memory_lines(settings: Settings) -> list[str]:
     rows = {name.replace("_", " "): size for name, size in memory.categories().items()}
     kept = precision(settings)
     head = f"a training step in {kept} with recompute {settings.model.recompute!r}, predicted;"
-    lines = [f"{head} at its highest in the {memory.moment}:"]
+    lines = [f"{head} at its highest in the {memory.peak_at}:"]
     lines += [f"  {name:<18}  {size / MIB:>9.1f} MiB" for name, size in rows.items()]
     verdict = (
         "" if budget is None else f" of {budget}: " + ("fits" if fits(settings) else "too much")

@@ -8,37 +8,39 @@ so nothing is ever given back. Addresses are plain numbers; no memory is touched
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final
 
-ROUND = 512
+from vsr_settings.memory.sizes import MIB
+ROUND: Final = 512
 """Every request is rounded up to this many bytes."""
-SMALL = 1 << 20
+SMALL: Final = MIB
 """Largest request served from the pool of small segments; larger remainders stay apart."""
-SMALL_SEGMENT = 2 << 20
+SMALL_SEGMENT: Final = 2 * MIB
 """What the driver is asked for when a small request finds no block."""
-MEDIUM = 10 << 20
+MEDIUM: Final = 10 * MIB
 """Requests from here on get a segment of their own size."""
-MEDIUM_SEGMENT = 20 << 20
+MEDIUM_SEGMENT: Final = 20 * MIB
 """What the driver is asked for when a request between small and medium finds no block."""
-LARGE_ROUND = 2 << 20
+LARGE_ROUND: Final = 2 * MIB
 """Segments of a request's own size are rounded up to this."""
 
 
-@dataclass(eq=False)
 class _Block:
     """A stretch of a segment, used or free, between its neighbours."""
 
-    number: int
-    size: int
-    small: bool
-    used: bool = True
-    before: "_Block | None" = None
-    after: "_Block | None" = None
+    __slots__ = ("after", "before", "number", "pool", "size", "used")
 
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Order in the pool: best fit first, then the oldest."""
-        return self.size, self.number
+    def __init__(self, number: int, size: int, pool: "_Pool") -> None:
+        self.number = number
+        self.size = size
+        self.pool = pool
+        self.used = True
+        self.before: _Block | None = None
+        self.after: _Block | None = None
+
+
+_Pool = list[tuple[int, int, _Block]]
+"""Free blocks by size and number: the best fit first, then the oldest."""
 
 
 class CachingAllocator:
@@ -47,7 +49,8 @@ class CachingAllocator:
     def __init__(self) -> None:
         self.reserved = 0
         self.allocated = 0
-        self._pools: dict[bool, list[_Block]] = {True: [], False: []}
+        self._small: _Pool = []
+        self._large: _Pool = []
         self._used: dict[int, _Block] = {}
         self._count = 0
 
@@ -55,11 +58,11 @@ class CachingAllocator:
         """Serve `size` bytes under a key of the caller's; 0 bytes take nothing."""
         if size == 0:
             return
-        size = _round_up(size, ROUND)
-        small = size <= SMALL
-        block = self._best_fit(size, small=small) or self._new_segment(size, small=small)
-        remaining = block.size - size
-        if remaining >= ROUND if small else remaining > SMALL:
+        size = -(-size // ROUND) * ROUND
+        pool, most_left = (self._small, ROUND - 1) if size <= SMALL else (self._large, SMALL)
+        place = bisect_left(pool, (size,))
+        block = pool.pop(place)[2] if place < len(pool) else self._new_segment(size, pool)
+        if block.size - size > most_left:
             self._split(block, size)
         block.used = True
         self._used[key] = block
@@ -72,41 +75,37 @@ class CachingAllocator:
             return
         self.allocated -= block.size
         block.used = False
-        for other in (block.before, block.after):
-            if other is not None and not other.used:
-                self._pools[block.small].remove(other)
-                block = _join(block, other)
-        insort(self._pools[block.small], block, key=lambda free: free.rank)
+        before, after = block.before, block.after
+        if before is not None and not before.used:
+            _take_out(before)
+            _join(before, block)
+            block = before
+        if after is not None and not after.used:
+            _take_out(after)
+            _join(block, after)
+        insort(block.pool, (block.size, block.number, block))
 
-    def _best_fit(self, size: int, *, small: bool) -> _Block | None:
-        """Take the smallest free block that is large enough out of its pool."""
-        pool = self._pools[small]
-        place = bisect_left(pool, (size, -1), key=lambda free: free.rank)
-        return pool.pop(place) if place < len(pool) else None
-
-    def _new_segment(self, size: int, *, small: bool) -> _Block:
-        if small:
+    def _new_segment(self, size: int, pool: _Pool) -> _Block:
+        if size <= SMALL:
             segment = SMALL_SEGMENT
         elif size < MEDIUM:
             segment = MEDIUM_SEGMENT
         else:
-            segment = _round_up(size, LARGE_ROUND)
+            segment = -(-size // LARGE_ROUND) * LARGE_ROUND
         self.reserved += segment
-        return self._block(segment, small=small)
+        self._count += 1
+        return _Block(self._count, segment, pool)
 
     def _split(self, block: _Block, size: int) -> None:
         """Cut a block to size; the rest goes back to the pool."""
-        rest = self._block(block.size - size, small=block.small)
+        self._count += 1
+        rest = _Block(self._count, block.size - size, block.pool)
         rest.used = False
         rest.before, rest.after = block, block.after
         if block.after is not None:
             block.after.before = rest
         block.after, block.size = rest, size
-        insort(self._pools[rest.small], rest, key=lambda free: free.rank)
-
-    def _block(self, size: int, *, small: bool) -> _Block:
-        self._count += 1
-        return _Block(self._count, size, small)
+        insort(rest.pool, (rest.size, rest.number, rest))
 
 
 def reserved_bytes(events: Iterable[tuple[int, int]]) -> int:
@@ -120,15 +119,14 @@ def reserved_bytes(events: Iterable[tuple[int, int]]) -> int:
     return allocator.reserved
 
 
-def _join(one: _Block, other: _Block) -> _Block:
+def _take_out(block: _Block) -> None:
+    """Take a free block out of its pool."""
+    del block.pool[bisect_left(block.pool, (block.size, block.number))]
+
+
+def _join(first: _Block, second: _Block) -> None:
     """Make one free block of two neighbours; it keeps the number of the first in memory."""
-    first, second = (other, one) if other is one.before else (one, other)
     first.size += second.size
     first.after = second.after
     if second.after is not None:
         second.after.before = first
-    return first
-
-
-def _round_up(size: int, unit: int) -> int:
-    return -(-size // unit) * unit

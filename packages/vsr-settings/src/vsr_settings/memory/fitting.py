@@ -1,9 +1,9 @@
 """Whether a training step fits the card: its memory less what is kept in reserve."""
 
 from vsr_settings.memory.prediction import predict
+from vsr_settings.memory.sizes import MIB
 from vsr_settings.planned import card
 from vsr_settings.schema import Settings
-from vsr_settings.slack import MIB
 
 
 def budget_mib(settings: Settings) -> int | None:

@@ -1,30 +1,31 @@
-"""What a training step takes at its highest moment, in closed form: no torch, microseconds.
+"""What a training step takes at its highest moment, and what the allocator comes to hold for it.
 
-The judge is `vsr_train.memory`, which runs the step on tensors without values, counts every byte,
-and replays the caching allocator on them.
+Both come from one list of what is allocated and freed (`simulation`), without torch. The judge is
+the tracer of the tests, which runs the real step on tensors without values.
 """
 
-from dataclasses import dataclass, fields, replace
-from typing import Final
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import lru_cache
+from typing import Final, get_args
 
-from vsr_settings.moments import Step
+from vsr_settings.memory.allocator import reserved_bytes
+from vsr_settings.memory.simulation.losses import TERMS
+from vsr_settings.memory.simulation.step import TrainingRun, Workload
+from vsr_settings.memory.simulation.tensors import Category, Event
+from vsr_settings.memory.sizes import MIB
+from vsr_settings.planned import card, precision
 from vsr_settings.presets import Precision
 from vsr_settings.schema import Settings
-from vsr_settings.memory.sizes import FP32, Sizes, sizes_in, sizes_of
-from vsr_settings.slack import MIB, held
 
 WORKSPACE: Final = 256 * MIB
-"""Room for what operators take inside themselves, as `vsr_train.memory` keeps."""
-VGG_WEIGHTS: Final = 30_541_080
-"""VGG16 up to relu4_3 in fp32, with the mean and deviation of its pictures."""
-_SCALARS: Final = 1024
-"""Room for the scalars of a step, losses and norms; 1/256 of the activations goes with it, for what
-the sums leave out: biases, and gradients that land in another order."""
+"""Room for what operators take inside themselves: cuDNN's and cuBLAS's workspaces. INFERRED, from
+the size of a non-fused Winograd transform of VGG16's widest layer; measured on no card yet."""
 
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes at a step's highest moment, by what they are for."""
+    """Bytes at the highest moment, by what they are for."""
 
     parameters: int
     gradients: int
@@ -33,20 +34,20 @@ class Memory:
     perceptual_weights: int
     input: int
     activations: int
-    """All that the network makes, on its way forward and back."""
+    """All that the network makes, and all gradients but the weights' own."""
     loss: int
     """All that the loss makes on its way forward, VGG16's activations included."""
     workspace: int
     """Room for what operators take inside themselves."""
-    slack: int
-    """What the caching allocator holds beyond what tensors use."""
-    moment: str
-    """When the step is at its highest."""
+    idle: int
+    """What the caching allocator comes to hold beyond what tensors use."""
+    peak_at: str
+    """When tensors take most, such as `backward pass of the upsampler`."""
 
     @property
     def allocated(self) -> int:
         """Bytes of all tensors."""
-        return self.reserved - self.slack - self.workspace
+        return self.reserved - self.idle - self.workspace
 
     @property
     def reserved(self) -> int:
@@ -64,32 +65,60 @@ def predict(settings: Settings) -> Memory:
     Args:
         settings: The run; `recompute = "auto"` counts as `none`.
     """
-    return _memory(settings, sizes_of(settings))
+    return predict_in(settings, precision(settings))
 
 
 def predict_in(settings: Settings, kept: Precision) -> Memory:
     """The same in a given precision, whatever the settings say."""
-    return _memory(settings, sizes_in(settings, kept))
+    return _of_a_step(workload(settings, kept))
 
 
-def _memory(settings: Settings, sizes: Sizes) -> Memory:
-    step = Step(
-        sizes, settings.model, settings.loss, accumulates=settings.train.accumulation_steps > 1
+def workload(settings: Settings, kept: Precision) -> Workload:
+    """What of a run its memory depends on."""
+    model, loss, train = settings.model, settings.loss, settings.train
+    if model.recompute == "auto":
+        model = model.model_copy(update={"recompute": "none"})
+    terms = tuple(name for name in TERMS if getattr(loss, f"{name}_weight") > 0)
+    return Workload(
+        model=model,
+        terms=terms,
+        chunk=min(loss.perceptual_chunk, train.batch_size) if "perceptual" in terms else 0,
+        batch=train.batch_size,
+        patch=settings.data.patch,
+        half=kept != "fp32",
+        accumulates=train.accumulation_steps > 1,
+        exchanges=train.world_size != "auto" and train.world_size > 1,
+        channels_last=card(settings.hardware).memory_format == "channels_last",
     )
-    highest = max(step.moments(), key=lambda moment: moment.bytes)
-    weights = FP32 * sizes.weights.total
-    memory = Memory(
-        parameters=weights,
-        gradients=highest.gradients,
-        optimiser=2 * weights + FP32 * sizes.weights.tensors,
-        average=weights,
-        perceptual_weights=VGG_WEIGHTS if settings.loss.perceptual_weight > 0 else 0,
-        input=sizes.window + sizes.picture,
-        activations=highest.activations + highest.activations // 256 + _SCALARS,
-        loss=highest.loss,
-        workspace=WORKSPACE,
-        slack=0,
-        moment=highest.name,
+
+
+@lru_cache(maxsize=1024)
+def _of_a_step(work: Workload) -> Memory:
+    """Tensors are most in a run's middle; the allocator holds most after its beginning or there."""
+    run = TrainingRun(work)
+    events = run.resumed()
+    start = len(run.before_a_step())
+    reserved = max(reserved_bytes(events), reserved_bytes(run.fresh()))
+    return memory_of(
+        events, start, run.category, lambda place: run.part(place - start), reserved
     )
-    made = memory.gradients + memory.activations + memory.loss
-    return replace(memory, slack=max(0, held(step, memory.allocated - made) - memory.allocated))
+
+
+def memory_of(
+    events: Iterable[Event],
+    start: int,
+    category: Callable[[int], Category],
+    part: Callable[[int], str],
+    reserved: int,
+) -> Memory:
+    """The highest moment from event `start` on, and what is held beyond it."""
+    now = peak = highest = 0
+    events = list(events)
+    for place, (_, size) in enumerate(events):
+        now += size
+        if now > peak and place >= start:
+            peak, highest = now, place
+    alive: dict[str, int] = dict.fromkeys(get_args(Category), 0)
+    for number, size in events[: highest + 1]:
+        alive[category(number)] += size
+    return Memory(**alive, workspace=WORKSPACE, idle=reserved - peak, peak_at=part(highest))

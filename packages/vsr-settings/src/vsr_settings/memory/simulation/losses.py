@@ -1,9 +1,10 @@
 """The loss, `vsr_losses` line by line, as what its pass takes."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from functools import partial
 from itertools import pairwise
 
+from vsr_settings.memory.simulation.network import rearrange
 from vsr_settings.memory.simulation.operators import (
     absolute,
     add,
@@ -17,12 +18,13 @@ from vsr_settings.memory.simulation.operators import (
     summed,
     times,
 )
-from vsr_settings.memory.simulation.tensors import BYTE, FP32, Simulation, Tensor, unpacked
-from vsr_settings.memory.sizes import VGG_CHANNELS
-from vsr_settings.schema import Loss
+from vsr_settings.memory.simulation.tensors import BYTE, Simulation, Tensor, unpacked
+from vsr_settings.memory.sizes import FP32, VGG_CHANNELS
 
 PLACE = 8
 """Bytes of the index that a pooling keeps for each value."""
+
+TERMS = ("l1", "ms", "grad", "perceptual")
 
 Function = Callable[[Tensor], Tensor]
 
@@ -30,27 +32,28 @@ Function = Callable[[Tensor], Tensor]
 class HybridLoss:
     """Every term, and the total of those that have a weight."""
 
-    def __init__(self, simulation: Simulation, loss: Loss) -> None:
+    def __init__(
+        self, simulation: Simulation, terms: Collection[str], chunk: int, *, channels_last: bool
+    ) -> None:
         self.simulation = simulation
-        self.weights = {
-            "l1": loss.l1_weight,
-            "ms": loss.ms_weight,
-            "grad": loss.grad_weight,
-            "perceptual": loss.perceptual_weight,
-        }
+        self.minimised = terms
         self.perceptual: PerceptualLoss | None = None
-        if loss.perceptual_weight > 0:
-            self.perceptual = PerceptualLoss(simulation, loss.perceptual_chunk)
+        if "perceptual" in terms:
+            self.perceptual = PerceptualLoss(simulation, chunk)
+            if channels_last:
+                rearrange(self.perceptual.parameters())
 
     def __call__(self, sr: Tensor, gt: Tensor) -> list[Tensor]:
         """Return the terms and, last, the total."""
+        self.simulation.begin("pixel losses")
         terms = {"perceptual": self.simulation.tensor(())}
         for name, term in (("l1", l1), ("ms", multi_scale), ("grad", gradient)):
-            with self.simulation.no_grad(self.weights[name] == 0):
+            with self.simulation.no_grad(name not in self.minimised):
                 terms[name] = term(sr, gt)
         if self.perceptual is not None:
+            self.simulation.begin("perceptual loss")
             terms["perceptual"] = self.perceptual(sr, gt)
-        parts = [times(terms[name]) for name, weight in self.weights.items() if weight > 0]
+        parts = [times(terms[name]) for name in TERMS if name in self.minimised]
         return [*terms.values(), summed(stacked(parts))]
 
 

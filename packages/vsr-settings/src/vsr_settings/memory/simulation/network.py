@@ -58,7 +58,14 @@ class Fuse:
 class Network:
     """The weights in their order, and the pass from a window to an enlarged picture."""
 
-    def __init__(self, simulation: Simulation, model: Model, *, learns: bool = True) -> None:
+    def __init__(
+        self,
+        simulation: Simulation,
+        model: Model,
+        *,
+        learns: bool = True,
+        channels_last: bool = False,
+    ) -> None:
         self.simulation = simulation
         self.model = model
         feats, depth = model.n_feats, model.n_blocks // 2
@@ -74,6 +81,8 @@ class Network:
         self.fusion = Fuse(simulation, feats, learns=learns)
         self.widening = Convolution(simulation, feats, feats * model.scale**2, 3, learns=learns)
         self.closing = Convolution(simulation, feats, 3, 3, learns=learns)
+        if channels_last:
+            rearrange(self.parameters())
 
     def convolutions(self) -> list[Convolution]:
         """Every one, in the order of the state dict."""
@@ -100,10 +109,13 @@ class Network:
         samples, frames, colours, height, width = lq_BTCHW.shape
         centre = frames // 2
         views = [lq_BTCHW.view((samples, colours, height, width)) for _ in range(frames)]
+        self.simulation.begin("feature extraction")
         feats = [self.feat_extract(view) for view in views]
+        self.simulation.begin("backward trunk")
         back = forw = feats[centre]
         for feat in feats[centre + 1 :]:
             back = self._propagate(self.backward_fuse, self.backward_trunk, back, feat)
+        self.simulation.begin("forward trunk")
         for feat in reversed(feats[:centre]):
             forw = self._propagate(self.forward_fuse, self.forward_trunk, forw, feat)
         base = self._interpolated(views[centre])
@@ -154,3 +166,10 @@ def _in_turn(blocks: list[Block]) -> Function:
         return x
 
     return run
+
+
+def rearrange(parameters: list[Tensor]) -> None:
+    """Lay weights out in another order, each in turn, as `module.to(memory_format=...)` does."""
+    for each in parameters:
+        if len(each.shape) == 4:
+            each.storage = each.like().storage

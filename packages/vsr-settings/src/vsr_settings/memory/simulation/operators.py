@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from vsr_settings.memory.simulation.tensors import FP32, Tensor, unpacked
+from vsr_settings.memory.simulation.tensors import Tensor, unpacked
 
 
 def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
@@ -31,7 +31,7 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
 def leaky_relu_(x: Tensor) -> Tensor:
     """In place; the result is kept."""
     output = x.detached()
-    kept = x.simulation.keep(output)
+    kept = x.simulation.keep(x.detached())
 
     def backward(gradient: Tensor) -> Sequence[Tensor]:
         result = unpacked(kept)

@@ -10,9 +10,10 @@ tensor anew; a checkpoint computes again until all that was kept is there.
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from heapq import heappop, heappush
-from itertools import count
 from math import prod
 from typing import Final, Literal, Union
+
+from vsr_settings.memory.sizes import FP32, HALF
 
 Category = Literal[
     "parameters",
@@ -25,12 +26,12 @@ Category = Literal[
     "loss",
 ]
 Event = tuple[int, int]
-"""A storage's number and its bytes; negative ones free it."""
+"""A storage's number and its bytes; negative ones free it, `LANDED` makes it a gradient."""
+LANDED: Final = 0
 
-FP32: Final = 4
-HALF: Final = 2
 BYTE: Final = 1
 _LEAVES_FIRST: Final = 1 << 62
+_NOWHERE: Final = (None, 0)
 
 
 class Simulation:
@@ -41,7 +42,7 @@ class Simulation:
         self.categories: list[Category] = []
         """What each storage is for, by number."""
         self.parts: list[tuple[int, str]] = []
-        """Where in the events each part of a step begins."""
+        """Where in the events each part of a pass begins."""
         self.recording = True
         """Whether operators note their way back; False as under `torch.no_grad`."""
         self.half = False
@@ -49,11 +50,16 @@ class Simulation:
         self._category: Category = "activations"
         self._casts: dict[int, Tensor] = {}
         self._keeper: _Checkpoint | _Recomputation | None = None
-        self._orders = count()
+        self._order = 0
+        self._part = ""
 
     def tensor(self, shape: tuple[int, ...], element: int = FP32) -> "Tensor":
         """A new tensor of `element` bytes a value."""
-        return Tensor(self, Storage(self, prod(shape) * element), shape, element)
+        number = len(self.categories)
+        size = prod(shape) * element
+        self.categories.append(self._category)
+        self.events.append((number, size))
+        return Tensor(self, Storage(self.events, number, size), shape, element)
 
     def parameter(self, shape: tuple[int, ...], *, learns: bool = True) -> "Tensor":
         """A new weight, and whether it has a gradient."""
@@ -62,7 +68,8 @@ class Simulation:
         return tensor
 
     def begin(self, part: str) -> None:
-        """Say which part of a step begins here."""
+        """Say which part of a forward pass begins here; its way back is told apart by itself."""
+        self._part = part
         self.parts.append((len(self.events), part))
 
     @contextmanager
@@ -102,8 +109,7 @@ class Simulation:
         """Keep a tensor's memory for the way back, or a claim on what will be computed again."""
         if not self.recording:
             return None
-        same = tensor.detached()
-        return same if self._keeper is None else self._keeper.keep(same)
+        return tensor if self._keeper is None else self._keeper.keep(tensor)
 
     def note(
         self,
@@ -113,9 +119,15 @@ class Simulation:
         slots: int = 1,
     ) -> "Tensor":
         """Note how the gradient of `output` becomes gradients of `inputs`, where any has one."""
-        if self.recording and any(each is not None and each.node is not None for each in inputs):
-            edges = [(each.node, each.slot) if each is not None else (None, 0) for each in inputs]
-            output.node = Node(next(self._orders), edges, backward, slots)
+        if self.recording:
+            edges = [
+                (each.node, each.slot) if each is not None else _NOWHERE for each in inputs
+            ]
+            for target, _ in edges:
+                if target is not None:
+                    self._order += 1
+                    output.node = Node(self._order, edges, backward, slots, self._part)
+                    break
         return output
 
     def checkpoint(self, function: "Callable[[Tensor], Tensor]", x: "Tensor") -> "Tensor":
@@ -137,6 +149,11 @@ class Simulation:
         self._keeper = outer
         return kept
 
+    def land(self, number: int) -> None:
+        """A storage has become a weight's gradient."""
+        self.categories[number] = "gradients"
+        self.events.append((number, LANDED))
+
     def backward(self, root: "Tensor") -> None:
         """Send the gradient of a scalar back to all the weights it depends on."""
         node = root.node
@@ -146,8 +163,12 @@ class Simulation:
         seed = root.like()  # alive until the end, as torch's engine keeps it
         buffers: dict[Node, list[Tensor | None]] = {node: [seed]}
         ready = [(-node.order, node)]
+        part = ""
         while ready:
             _, node = heappop(ready)
+            if node.part != part and node.part:
+                part = node.part
+                self.parts.append((len(self.events), f"backward pass of the {part}"))
             gradients = node.run(buffers.pop(node))
             for place, (target, slot) in enumerate(node.edges):
                 if target is None:
@@ -164,17 +185,15 @@ class Simulation:
 class Storage:
     """Memory that one or more tensors share; freed with the last of them."""
 
-    __slots__ = ("number", "simulation", "size")
+    __slots__ = ("_events", "_size", "number")
 
-    def __init__(self, simulation: Simulation, size: int) -> None:
-        self.simulation = simulation
-        self.size = size
-        self.number = len(simulation.categories)
-        simulation.categories.append(simulation._category)
-        simulation.events.append((self.number, size))
+    def __init__(self, events: list[Event], number: int, size: int) -> None:
+        self._events = events
+        self._size = size
+        self.number = number
 
     def __del__(self) -> None:
-        self.simulation.events.append((self.number, -self.size))
+        self._events.append((self.number, -self._size))
 
 
 class Tensor:
@@ -191,6 +210,11 @@ class Tensor:
         self.element = element
         self.node: Node | None = None
         self.slot = 0
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return prod(self.shape) * self.element
 
     def like(self) -> "Tensor":
         """A new tensor of the same shape and type."""
@@ -226,15 +250,21 @@ def unpacked(kept: Kept) -> Tensor:
 class Node:
     """An operator's way back: where its gradients go, and how they are made."""
 
-    __slots__ = ("_backward", "edges", "order", "slots")
+    __slots__ = ("_backward", "edges", "order", "part", "slots")
 
     def __init__(
-        self, order: int, edges: "list[tuple[Node | None, int]]", backward: Backward, slots: int
+        self,
+        order: int,
+        edges: "list[tuple[Node | None, int]]",
+        backward: Backward,
+        slots: int,
+        part: str = "",
     ) -> None:
         self.order = order
         self.edges = edges
         self.slots = slots
         """Outputs whose gradients arrive together."""
+        self.part = part
         self._backward: Backward | None = backward
 
     def run(self, gradients: list[Tensor | None]) -> list[Tensor | None]:
@@ -250,7 +280,7 @@ class Node:
 
 
 class Leaf(Node):
-    """A weight's end of the graph, with its gradient."""
+    """A weight's end of the graph; the gradient that arrives there is the weight's own."""
 
     __slots__ = ("gradient",)
 
@@ -259,11 +289,10 @@ class Leaf(Node):
         self.gradient: Tensor | None = None
 
     def run(self, gradients: list[Tensor | None]) -> list[Tensor | None]:
-        """Take the first gradient as it is; add a later one to it in place."""
-        (gradient,) = gradients
-        if self.gradient is None and gradient is not None:
-            self.gradient = gradient
-            gradient.simulation.categories[gradient.storage.number] = "gradients"
+        """Take the gradient as it is, and note where in the events that was."""
+        (self.gradient,) = gradients
+        if self.gradient is not None:
+            self.gradient.simulation.land(self.gradient.storage.number)
         return []
 
 
@@ -316,7 +345,7 @@ class _Recomputation:
         self._wanted = checkpoint.claims
 
     def keep(self, tensor: Tensor) -> Tensor:
-        self.kept.append(tensor)
+        self.kept.append(tensor.detached())
         if len(self.kept) == self._wanted:
             raise _AllIsThere
         return tensor
