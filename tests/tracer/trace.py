@@ -25,10 +25,10 @@ from torch.utils.flop_counter import flop_registry
 from vsr_losses import VGG16, HybridLoss
 from vsr_model import Network
 from vsr_settings import Settings, card
+from vsr_settings.memory.allocator import reserved_bytes
 from vsr_settings.presets import Precision
 from vsr_train.average import WeightAverage
 from vsr_train.device import Platform
-from vsr_settings.memory.allocator import reserved_bytes
 from vsr_train.state import TrainingState, make_optimizer
 from vsr_train.step import MicroBatch, Stepper
 

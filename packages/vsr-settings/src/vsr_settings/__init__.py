@@ -2,7 +2,7 @@
 
 from vsr_settings.errors import Problem, SettingsError
 from vsr_settings.loading import Reading, load, loads, read
-from vsr_settings.memory.prediction import Memory, predict
+from vsr_settings.memory import Memory, predict
 from vsr_settings.planned import card, effective_batch, precision
 from vsr_settings.presets import HardwarePreset, PresetName, hardware_preset, match_preset
 from vsr_settings.resolution import resolve

@@ -15,8 +15,7 @@ from vsr_settings.errors import SettingsError
 from vsr_settings.explaining import explained, explanation
 from vsr_settings.importing import import_python
 from vsr_settings.loading import read
-from vsr_settings.memory.alternatives import changed
-from vsr_settings.memory.plans import candidates, planned, planned_toml
+from vsr_settings.memory import candidates, changed, plan_page, plan_toml
 from vsr_settings.reference import json_schema, reference_page
 from vsr_settings.sources import UnreadableError, printable, text_of
 
@@ -110,7 +109,7 @@ def _plan(options: argparse.Namespace) -> int:
     reading = read(None, [*overrides, *options.set, elsewhere])
     settings = changed(reading.settings, {"hardware.allow_over_budget": False})
     found = candidates(settings)
-    print(planned(settings, found), end="")
+    print(plan_page(settings, found), end="")
     if not 1 <= options.choose <= len(found):
         print(f"there is no configuration {options.choose} to write", file=sys.stderr)
         return REFUSED
@@ -121,7 +120,7 @@ def _plan(options: argparse.Namespace) -> int:
         for path, source in reading.sources.items()
         if not source.startswith(("default", "preset ")) and path != elsewhere.partition("=")[0]
     }
-    return _write(options.output, planned_toml(found[options.choose - 1], written))
+    return _write(options.output, plan_toml(found[options.choose - 1], written))
 
 
 def _import(config: str, output: str | None) -> int:

@@ -2,11 +2,9 @@
 
 from typing import Any
 
-from vsr_settings.memory.fitting import budget_mib, fits
 from vsr_settings.fields import facts, section_types
 from vsr_settings.loading import Reading
-from vsr_settings.memory.prediction import predict
-from vsr_settings.memory.sizes import MIB
+from vsr_settings.memory import MIB, budget_mib, fits, predict
 from vsr_settings.planned import card, effective_batch, precision
 from vsr_settings.presets import HardwarePreset
 from vsr_settings.schema import Settings

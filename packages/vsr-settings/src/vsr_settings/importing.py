@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from vsr_settings.memory.fitting import fits
 from vsr_settings.disk import has_patches
 from vsr_settings.errors import SettingsError
 from vsr_settings.fields import facts
 from vsr_settings.loading import read_text
+from vsr_settings.memory import fits
 from vsr_settings.presets import PresetName, hardware_preset
 from vsr_settings.sources import UnreadableError
 from vsr_settings.spelling import RENAMED, meant

@@ -3,8 +3,8 @@
 Resolved settings resolve to themselves, so a stored text reloads as it was stored.
 """
 
+from vsr_settings.memory import least_recomputation
 from vsr_settings.planned import preset_values
-from vsr_settings.recomputation import least_recomputation
 from vsr_settings.schema import Hardware, Settings, Train
 
 

@@ -6,11 +6,18 @@ A rule names the settings it reads, so that it stays silent while one of them is
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
-from vsr_settings.memory.fitting import budget_mib, fits, needed_mib
 from vsr_settings.disk import has_patches, is_file, same_path
-from vsr_settings.memory.alternatives import batch_changes, changed, nearest_that_fit
+from vsr_settings.memory import (
+    alternatives_to,
+    batch_changes,
+    budget_mib,
+    changed,
+    fits,
+    least_recomputation,
+    needed_text,
+    recomputing,
+)
 from vsr_settings.planned import card, effective_batch
-from vsr_settings.recomputation import least_recomputation, recomputing
 from vsr_settings.schema import Settings
 
 
@@ -300,7 +307,7 @@ def _budget(settings: Settings) -> Iterator[Finding]:
     least = recomputing(settings, least_recomputation(settings))
     if fits(least):
         return
-    rows = [(f"write {each.text}", each) for each in nearest_that_fit(settings)]
+    rows = [(f"write {each.text}", each) for each in alternatives_to(settings)]
     width = max((len(text) for text, _ in rows), default=0)
     table = "".join(
         f"\n    {text:<{width}}  {each.needed_mib:>6} MiB, recompute {each.recompute!r}"
@@ -320,7 +327,7 @@ def over_budget(settings: Settings) -> str:
     """What a step needs and what the card has, in one sentence."""
     planned = card(settings.hardware)
     return (
-        f"a training step needs {needed_mib(settings)} MiB with recompute "
+        f"a training step needs {needed_text(settings)} with recompute "
         f"{settings.model.recompute!r}, but a {planned.title} has {budget_mib(settings)} MiB for "
         f"it ({planned.vram_mib} less {planned.reserve_mib} in reserve)"
     )

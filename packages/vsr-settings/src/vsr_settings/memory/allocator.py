@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from vsr_settings.memory.sizes import MIB
+
 ROUND: Final = 512
 """Every request is rounded up to this many bytes."""
 SMALL: Final = MIB

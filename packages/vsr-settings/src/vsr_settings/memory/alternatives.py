@@ -1,4 +1,4 @@
-"""The nearest settings that fit the card at the same effective batch, cheapest change first.
+"""Settings that fit the card at the same effective batch, cheapest change first.
 
 Recomputation and mixed precision cost time; a smaller batch with more accumulation costs little;
 a smaller patch or network changes what is trained, so they come last.
@@ -7,9 +7,14 @@ a smaller patch or network changes what is trained, so they come last.
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vsr_settings.memory.fitting import fits, needed_mib
+from vsr_settings.memory.fitting import (
+    LEAST_FIRST,
+    fits,
+    least_recomputation,
+    needed_mib,
+    recomputing,
+)
 from vsr_settings.planned import card
-from vsr_settings.recomputation import LEAST_FIRST, least_recomputation, recomputing
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value
 
@@ -21,7 +26,7 @@ _WHOLE_FEATURES = 8
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class Alternative:
     """Settings to write instead, and what a step needs with them."""
 
     changes: Changes
@@ -50,7 +55,7 @@ def changed(settings: Settings, changes: Changes) -> Settings:
     )
 
 
-def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
+def alternatives_to(settings: Settings) -> Iterator[Alternative]:
     """Changes that make settings fit, cheapest first; each is enough by itself.
 
     Of the kinds that keep what is trained, one that is not enough alone is made as far as it goes,
@@ -64,9 +69,9 @@ def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
     for kind in (_recompute, _half, _split):
         last: Changes = {}
         for last in kind(changed(settings, made)):
-            suggestion = _suggestion(settings, {**made, **last})
-            if suggestion is not None:
-                yield suggestion
+            alternative = _alternative(settings, {**made, **last})
+            if alternative is not None:
+                yield alternative
                 break
         else:
             made.update(last)
@@ -80,11 +85,11 @@ def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
 
 def _enough(
     settings: Settings, made: Changes, kind: Callable[[Settings], Iterator[Changes]]
-) -> Iterator[Suggestion]:
+) -> Iterator[Alternative]:
     for changes in kind(changed(settings, made)):
-        suggestion = _suggestion(settings, {**made, **changes})
-        if suggestion is not None:
-            yield suggestion
+        alternative = _alternative(settings, {**made, **changes})
+        if alternative is not None:
+            yield alternative
 
 
 def smaller_batches(settings: Settings) -> Iterator[Changes]:
@@ -104,14 +109,14 @@ def batch_changes(settings: Settings, batch: int, steps: int) -> Changes:
     return changes
 
 
-def _suggestion(settings: Settings, changes: Changes) -> Suggestion | None:
+def _alternative(settings: Settings, changes: Changes) -> Alternative | None:
     """Changes with the least recomputation that fits them, None where none does."""
     other = changed(settings, changes)
     if settings.model.recompute == "auto":
         other = recomputing(other, least_recomputation(other))
     if not fits(other):
         return None
-    return Suggestion(changes, other.model.recompute, needed_mib(other))
+    return Alternative(changes, other.model.recompute, needed_mib(other))
 
 
 def _recompute(settings: Settings) -> Iterator[Changes]:
@@ -149,7 +154,7 @@ def _features(settings: Settings) -> Iterator[Changes]:
 
 
 def _fits(settings: Settings, changes: Changes) -> bool:
-    return _suggestion(settings, changes) is not None
+    return _alternative(settings, changes) is not None
 
 
 def _largest(low: int, high: int, enough: Callable[[int], bool]) -> int:

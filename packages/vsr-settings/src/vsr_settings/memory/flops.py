@@ -7,10 +7,10 @@ bound that no implementation can beat, not a measurement.
 from dataclasses import dataclass
 from itertools import pairwise
 
+from vsr_settings.memory.sizes import FP32, SEGMENT_BLOCKS, VGG_CHANNELS, Sizes, sizes_of
 from vsr_settings.planned import card, precision
 from vsr_settings.presets import HardwarePreset, Precision
 from vsr_settings.schema import Settings
-from vsr_settings.memory.sizes import FP32, SEGMENT_BLOCKS, VGG_CHANNELS, Sizes, sizes_of
 
 _GIGA = 1e9
 _TERA = 1e12

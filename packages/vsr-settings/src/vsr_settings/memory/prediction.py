@@ -99,9 +99,7 @@ def _of_a_step(work: Workload) -> Memory:
     events = run.resumed()
     start = len(run.before_a_step())
     reserved = max(reserved_bytes(events), reserved_bytes(run.fresh()))
-    return memory_of(
-        events, start, run.category, lambda place: run.part(place - start), reserved
-    )
+    return memory_of(events, start, run.category, lambda place: run.part(place - start), reserved)
 
 
 def memory_of(

@@ -1,9 +1,10 @@
 """The loss, `vsr_losses` line by line, as what its pass takes."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from functools import partial
 from itertools import pairwise
 
+from vsr_settings.memory.simulation.checkpoint import Function
 from vsr_settings.memory.simulation.network import rearrange
 from vsr_settings.memory.simulation.operators import (
     absolute,
@@ -25,8 +26,6 @@ PLACE = 8
 """Bytes of the index that a pooling keeps for each value."""
 
 TERMS = ("l1", "ms", "grad", "perceptual")
-
-Function = Callable[[Tensor], Tensor]
 
 
 class HybridLoss:
@@ -96,6 +95,7 @@ class PerceptualLoss:
         return [part for stage in self.stages for layer in stage for part in layer]
 
     def __call__(self, sr: Tensor, gt: Tensor) -> Tensor:
+        """Return the distance, a scalar."""
         simulation = self.simulation
         made = sr.like() if simulation.recording and sr.node is not None else None
         total = simulation.tensor(())
@@ -108,7 +108,7 @@ class PerceptualLoss:
                 if made is not None:
                     add(times(_walk_back(way_back, distance.like())), times(distance))
         kept = made and simulation.keep(made)
-        return simulation.note(total, [sr], lambda scale: (unpacked(kept).like(),))
+        return simulation.note(total, [sr], lambda _: (unpacked(kept).like(),))
 
     def _walk(self, sr: Tensor, gt: Tensor) -> tuple[Tensor, list[Function]]:
         """Both pictures side by side; kept are a byte a value, and the places of poolings."""

@@ -1,7 +1,6 @@
 """The network, `vsr_model.network` line by line, as what its pass takes."""
 
-from collections.abc import Callable
-
+from vsr_settings.memory.simulation.checkpoint import Function, checkpointed
 from vsr_settings.memory.simulation.operators import (
     add,
     add_,
@@ -16,8 +15,6 @@ from vsr_settings.memory.simulation.tensors import Simulation, Tensor
 from vsr_settings.memory.sizes import SEGMENT_BLOCKS
 from vsr_settings.schema import Model
 
-Function = Callable[[Tensor], Tensor]
-
 
 class Convolution:
     """A weight and a bias."""
@@ -29,6 +26,7 @@ class Convolution:
         self.bias = simulation.parameter((outputs,), learns=learns)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return as many maps as there are outputs."""
         return convolution(x, self.weight, self.bias)
 
 
@@ -40,6 +38,7 @@ class Block:
         self.conv2 = Convolution(simulation, feats, feats, 3, learns=learns)
 
     def __call__(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
         active = leaky_relu_(self.conv1(x))
         return add_(self.conv2(active), x)
 
@@ -51,6 +50,7 @@ class Fuse:
         self.conv = Convolution(simulation, 2 * feats, feats, 1, learns=learns)
 
     def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return one map."""
         for_a, for_b = halves(self.conv.weight)
         return add_(convolution(a, for_a), convolution(b, for_b, self.conv.bias))
 
@@ -106,6 +106,7 @@ class Network:
         return [part for each in self.convolutions() for part in (each.weight, each.bias)]
 
     def __call__(self, lq_BTCHW: Tensor) -> Tensor:
+        """Return the centre frame of each window, enlarged."""
         samples, frames, colours, height, width = lq_BTCHW.shape
         centre = frames // 2
         views = [lq_BTCHW.view((samples, colours, height, width)) for _ in range(frames)]
@@ -131,13 +132,11 @@ class Network:
     def _stretches(self, trunk: list[Block]) -> list[Function]:
         """What is recomputed together; one by one where nothing is."""
         blocks = SEGMENT_BLOCKS if self.model.recompute == "segments" else 1
-        return [
-            _in_turn(trunk[first : first + blocks]) for first in range(0, len(trunk), blocks)
-        ]
+        return [_in_turn(trunk[first : first + blocks]) for first in range(0, len(trunk), blocks)]
 
     def _keep_inputs(self, function: Function, x: Tensor) -> Tensor:
         if self.recomputes:
-            return self.simulation.checkpoint(function, x)
+            return checkpointed(function, x)
         return function(x)
 
     @property

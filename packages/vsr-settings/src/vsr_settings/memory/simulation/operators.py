@@ -17,7 +17,7 @@ def convolution(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor
     shape = (x.shape[0], weight.shape[0], *x.shape[2:])
     output = simulation.tensor(shape, x.element)
 
-    def backward(gradient: Tensor) -> Sequence[Tensor | None]:
+    def backward(_: Tensor) -> Sequence[Tensor | None]:
         x, weight = unpacked(kept_x), unpacked(kept_weight)
         return (
             x.like() if learns[0] else None,
@@ -33,7 +33,7 @@ def leaky_relu_(x: Tensor) -> Tensor:
     output = x.detached()
     kept = x.simulation.keep(x.detached())
 
-    def backward(gradient: Tensor) -> Sequence[Tensor]:
+    def backward(_: Tensor) -> Sequence[Tensor]:
         result = unpacked(kept)
         return (result.like(),)
 
@@ -114,7 +114,7 @@ def absolute(x: Tensor) -> Tensor:
     simulation = x.simulation
     kept = simulation.keep(x)
 
-    def backward(gradient: Tensor) -> Sequence[Tensor]:
+    def backward(_: Tensor) -> Sequence[Tensor]:
         x = unpacked(kept)
         sign = x.like()
         product = sign.like()
@@ -126,9 +126,7 @@ def absolute(x: Tensor) -> Tensor:
 def mean(x: Tensor) -> Tensor:
     """A scalar, whose gradient fills a tensor of the input's size."""
     simulation, shape = x.simulation, x.shape
-    return simulation.note(
-        simulation.tensor(()), [x], lambda gradient: (simulation.tensor(shape),)
-    )
+    return simulation.note(simulation.tensor(()), [x], lambda _: (simulation.tensor(shape),))
 
 
 def pooled(x: Tensor) -> Tensor:
@@ -136,7 +134,7 @@ def pooled(x: Tensor) -> Tensor:
     simulation = x.simulation
     kept = simulation.keep(x)
     output = simulation.tensor(_half_the_side(x.shape))
-    return simulation.note(output, [x], lambda gradient: (unpacked(kept).like(),))
+    return simulation.note(output, [x], lambda _: (unpacked(kept).like(),))
 
 
 def differences(x: Tensor, axis: int) -> Tensor:
@@ -145,7 +143,7 @@ def differences(x: Tensor, axis: int) -> Tensor:
     shape = tuple(side - (place == axis) for place, side in enumerate(whole))
     later, earlier = x.view(shape), x.view(shape)
     for part in (earlier, later):
-        simulation.note(part, [x], lambda gradient: (simulation.tensor(whole),))
+        simulation.note(part, [x], lambda _: (simulation.tensor(whole),))
     return simulation.note(
         simulation.tensor(shape), [later, earlier], lambda gradient: (gradient, gradient.like())
     )
@@ -166,9 +164,7 @@ def stacked(scalars: Sequence[Tensor]) -> Tensor:
 def summed(x: Tensor) -> Tensor:
     """A scalar, whose gradient is seen in the input's shape."""
     shape = x.shape
-    return x.simulation.note(
-        x.simulation.tensor(()), [x], lambda gradient: (gradient.view(shape),)
-    )
+    return x.simulation.note(x.simulation.tensor(()), [x], lambda gradient: (gradient.view(shape),))
 
 
 def _half_the_side(shape: tuple[int, ...]) -> tuple[int, ...]:

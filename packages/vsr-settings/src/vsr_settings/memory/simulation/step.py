@@ -7,6 +7,7 @@ becomes of their gradients: the first one's stay, later ones' are added to them 
 from dataclasses import dataclass
 from typing import Final
 
+from vsr_settings.memory.simulation.backward import backward
 from vsr_settings.memory.simulation.losses import HybridLoss
 from vsr_settings.memory.simulation.network import Network
 from vsr_settings.memory.simulation.operators import stacked, times
@@ -86,8 +87,9 @@ class TrainingRun:
 
     def step(self) -> list[Event]:
         """One optimiser step; with accumulation, of two micro-batches: more find the same."""
-        accumulates = self._work.accumulates
-        batches = [self._first_batch(), self._later_batch()] if accumulates else [self._first_batch()]
+        batches = [self._first_batch()]
+        if self._work.accumulates:
+            batches.append(self._later_batch())
         ends = [(self._terms + each * self._apart, -FP32 * _TERMS) for each in range(len(batches))]
         return [event for batch in batches for event in batch] + self._update + ends
 
@@ -151,7 +153,7 @@ def _micro_batch(work: Workload, network: Network, loss: HybridLoss) -> Tensor:
         sr_BCHW = network(lq_BTCHW)
     with simulation.made_for("loss"):
         terms = loss(sr_BCHW, gt_BCHW)
-    simulation.backward(times(terms[-1]))
+    backward(times(terms[-1]))
     return stacked(terms).detached()
 
 
