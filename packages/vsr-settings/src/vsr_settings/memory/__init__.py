@@ -5,6 +5,7 @@ from vsr_settings.memory.fitting import (
     LEAST_FIRST,
     budget_mib,
     fits,
+    fitting_tile,
     least_mib,
     least_recomputation,
     needed_mib,
@@ -13,7 +14,14 @@ from vsr_settings.memory.fitting import (
 )
 from vsr_settings.memory.flops import Work, seconds_per_step, work_per_sample
 from vsr_settings.memory.plans import Candidate, candidates, plan_page, plan_toml
-from vsr_settings.memory.prediction import WORKSPACE, Memory, predict, predict_in
+from vsr_settings.memory.prediction import (
+    WORKSPACE,
+    Memory,
+    predict,
+    predict_in,
+    predict_inference,
+    predict_validation,
+)
 from vsr_settings.memory.sizes import MIB, SEGMENT_BLOCKS, VGG_CHANNELS
 
 __all__ = [
@@ -32,6 +40,7 @@ __all__ = [
     "candidates",
     "changed",
     "fits",
+    "fitting_tile",
     "least_mib",
     "least_recomputation",
     "needed_mib",
@@ -40,6 +49,8 @@ __all__ = [
     "plan_toml",
     "predict",
     "predict_in",
+    "predict_inference",
+    "predict_validation",
     "recomputing",
     "seconds_per_step",
     "work_per_sample",

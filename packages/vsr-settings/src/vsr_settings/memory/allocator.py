@@ -26,12 +26,18 @@ LARGE_ROUND: Final = 2 * MIB
 """Segments of a request's own size are rounded up to this."""
 
 
+_AGE: Final = 40
+"""Bits of a free block's rank that tell its number, the oldest first; those above tell its size, so
+that the best fit comes first."""
+_NUMBER: Final = (1 << _AGE) - 1
+
+
 class _Block:
     """A stretch of a segment, used or free, between its neighbours."""
 
     __slots__ = ("after", "before", "number", "pool", "size", "used")
 
-    def __init__(self, number: int, size: int, pool: "_Pool") -> None:
+    def __init__(self, number: int, size: int, pool: list[int]) -> None:
         self.number = number
         self.size = size
         self.pool = pool
@@ -40,20 +46,18 @@ class _Block:
         self.after: _Block | None = None
 
 
-_Pool = list[tuple[int, int, _Block]]
-"""Free blocks by size and number: the best fit first, then the oldest."""
-
-
 class CachingAllocator:
     """Serves `allocate` and `free` as the card's allocator would, and counts what it holds."""
 
     def __init__(self) -> None:
         self.reserved = 0
         self.allocated = 0
-        self._small: _Pool = []
-        self._large: _Pool = []
+        self._small: list[int] = []
+        self._large: list[int] = []
+        """Free blocks of either kind of segment, by rank."""
+        self._blocks: list[_Block] = []
+        """Every block there ever was, by number."""
         self._used: dict[int, _Block] = {}
-        self._count = 0
 
     def allocate(self, key: int, size: int) -> None:
         """Serve `size` bytes under a key of the caller's; 0 bytes take nothing."""
@@ -61,8 +65,11 @@ class CachingAllocator:
             return
         size = -(-size // ROUND) * ROUND
         pool, most_left = (self._small, ROUND - 1) if size <= SMALL else (self._large, SMALL)
-        place = bisect_left(pool, (size,))
-        block = pool.pop(place)[2] if place < len(pool) else self._new_segment(size, pool)
+        place = bisect_left(pool, size << _AGE)
+        if place < len(pool):
+            block = self._blocks[pool.pop(place) & _NUMBER]
+        else:
+            block = self._new_segment(size, pool)
         if block.size - size > most_left:
             self._split(block, size)
         block.used = True
@@ -76,17 +83,17 @@ class CachingAllocator:
             return
         self.allocated -= block.size
         block.used = False
-        before, after = block.before, block.after
+        before, after, pool = block.before, block.after, block.pool
+        if after is not None and not after.used:
+            del pool[bisect_left(pool, after.size << _AGE | after.number)]
+            _join(block, after)
         if before is not None and not before.used:
-            _take_out(before)
+            del pool[bisect_left(pool, before.size << _AGE | before.number)]
             _join(before, block)
             block = before
-        if after is not None and not after.used:
-            _take_out(after)
-            _join(block, after)
-        insort(block.pool, (block.size, block.number, block))
+        insort(pool, block.size << _AGE | block.number)
 
-    def _new_segment(self, size: int, pool: _Pool) -> _Block:
+    def _new_segment(self, size: int, pool: list[int]) -> _Block:
         if size <= SMALL:
             segment = SMALL_SEGMENT
         elif size < MEDIUM:
@@ -94,35 +101,34 @@ class CachingAllocator:
         else:
             segment = -(-size // LARGE_ROUND) * LARGE_ROUND
         self.reserved += segment
-        self._count += 1
-        return _Block(self._count, segment, pool)
+        return self._block(segment, pool)
 
     def _split(self, block: _Block, size: int) -> None:
         """Cut a block to size; the rest goes back to the pool."""
-        self._count += 1
-        rest = _Block(self._count, block.size - size, block.pool)
+        rest = self._block(block.size - size, block.pool)
         rest.used = False
         rest.before, rest.after = block, block.after
         if block.after is not None:
             block.after.before = rest
         block.after, block.size = rest, size
-        insort(rest.pool, (rest.size, rest.number, rest))
+        insort(block.pool, rest.size << _AGE | rest.number)
+
+    def _block(self, size: int, pool: list[int]) -> _Block:
+        block = _Block(len(self._blocks), size, pool)
+        self._blocks.append(block)
+        return block
 
 
 def reserved_bytes(events: Iterable[tuple[int, int]]) -> int:
     """Return what the allocator holds after `(key, size)` events; a negative size frees."""
     allocator = CachingAllocator()
+    allocate, free = allocator.allocate, allocator.free
     for key, size in events:
-        if size < 0:
-            allocator.free(key)
-        else:
-            allocator.allocate(key, size)
+        if size > 0:
+            allocate(key, size)
+        elif size < 0:
+            free(key)
     return allocator.reserved
-
-
-def _take_out(block: _Block) -> None:
-    """Take a free block out of its pool."""
-    del block.pool[bisect_left(block.pool, (block.size, block.number))]
 
 
 def _join(first: _Block, second: _Block) -> None:

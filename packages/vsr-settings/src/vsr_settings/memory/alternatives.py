@@ -4,12 +4,15 @@ Recomputation and mixed precision cost time; a smaller batch with more accumulat
 a smaller patch or network changes what is trained, so they come last.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from vsr_settings.memory.fitting import (
     LEAST_FIRST,
+    budget_mib,
     fits,
+    least_mib,
     least_recomputation,
     needed_mib,
     recomputing,
@@ -22,6 +25,7 @@ Changes = Mapping[str, object]
 _MOST_STEPS = 4096
 _LEAST_PATCH = 8
 _SMALL_PATCH = 64
+_WHOLE_PATCH = 4
 _WHOLE_FEATURES = 8
 
 
@@ -138,31 +142,44 @@ def _split(settings: Settings) -> Iterator[Changes]:
 
 
 def _patch(settings: Settings) -> Iterator[Changes]:
-    found = _largest(
-        _LEAST_PATCH, settings.data.patch - 1, lambda side: _fits(settings, {"data.patch": side})
-    )
-    even = found - found % 4 if found >= 2 * _LEAST_PATCH else found
-    yield {"data.patch": even}
+    yield from _largest(settings, "data.patch", settings.data.patch, _LEAST_PATCH, _WHOLE_PATCH)
 
 
 def _features(settings: Settings) -> Iterator[Changes]:
-    found = _largest(
-        1, settings.model.n_feats - 1, lambda feats: _fits(settings, {"model.n_feats": feats})
-    )
-    whole = found - found % _WHOLE_FEATURES if found >= _WHOLE_FEATURES else found
-    yield {"model.n_feats": whole}
+    yield from _largest(settings, "model.n_feats", settings.model.n_feats, 1, _WHOLE_FEATURES)
 
 
-def _fits(settings: Settings, changes: Changes) -> bool:
-    return _alternative(settings, changes) is not None
+def _largest(
+    settings: Settings, path: str, written: int, least: int, whole: int
+) -> Iterator[Changes]:
+    """The largest value of a setting that is small enough, a whole multiple where it can be.
 
+    A step is simulated for few values: those at which the least that it takes, as much below the
+    prediction as it was at the value before, passes the budget.
+    """
+    values = [
+        value
+        for value in range(least, written)
+        if value % whole == 0 or value < max(whole, 2 * least)
+    ]
+    budget = budget_mib(settings)
+    if not values or budget is None:
+        return
+    most = settings.model.recompute if settings.model.recompute != "auto" else LEAST_FIRST[-1]
 
-def _largest(low: int, high: int, enough: Callable[[int], bool]) -> int:
-    """The largest number that is small enough; `low` where none is."""
+    def at(place: int) -> Settings:
+        return recomputing(changed(settings, {path: values[place]}), most)
+
+    low, high, share = -1, len(values) - 1, 1.0
     while low < high:
-        middle = (low + high + 1) // 2
-        if enough(middle):
+        room = int(budget / share)
+        guess = bisect_right(range(len(values)), room, key=lambda place: least_mib(at(place)))
+        middle = min(max(guess - 1, low + 1), high)
+        needed = needed_mib(at(middle))
+        share = needed / least_mib(at(middle))
+        if needed <= budget:
             low = middle
         else:
             high = middle - 1
-    return low
+    if low >= 0:
+        yield {path: values[low]}

@@ -1,8 +1,9 @@
 """Whether a training step fits the card, and the least recomputation with which it does."""
 
+from bisect import bisect_left
 from typing import Final, Literal
 
-from vsr_settings.memory.prediction import WORKSPACE, predict
+from vsr_settings.memory.prediction import WORKSPACE, predict, predict_validation
 from vsr_settings.memory.sizes import FP32, MIB, SEGMENT_BLOCKS, Sizes, sizes_of
 from vsr_settings.planned import card
 from vsr_settings.schema import Recompute, Settings
@@ -10,6 +11,9 @@ from vsr_settings.schema import Recompute, Settings
 Recomputation = Literal["none", "blocks", "segments"]
 LEAST_FIRST: Final[tuple[Recomputation, ...]] = ("none", "blocks", "segments")
 _HOPELESS: Final = 4
+"""Budgets, from which on what is needed is not predicted but bounded."""
+_TILE: Final = 16
+"""Tiles are whole multiples of this."""
 _COPIES: Final = 4
 """Of the weights: themselves, AdamW's two moments and the average."""
 
@@ -69,6 +73,31 @@ def _kept_by_a_trunk(settings: Settings, sizes: Sizes) -> int:
             return sizes.depth
         case "segments":
             return -(-sizes.depth // SEGMENT_BLOCKS)
+
+
+def fitting_tile(settings: Settings, lq_height: int, lq_width: int) -> int | None:
+    """The largest tile, at most `data.val_tile`, whose validation of frames of a size fits.
+
+    A tile changes no figure. None where not even the smallest fits: the metrics need the frame.
+
+    Args:
+        settings: The run.
+        lq_height: Height of a low-resolution frame.
+        lq_width: Its width.
+    """
+    budget, most = budget_mib(settings), settings.data.val_tile
+
+    def is_too_much(tile: int) -> bool:
+        data = settings.data.model_copy(update={"val_tile": tile})
+        other = settings.model_copy(update={"data": data})
+        memory = predict_validation(other, lq_height, lq_width)
+        return budget is not None and memory.reserved > budget * MIB
+
+    if not is_too_much(most):
+        return most
+    tiles = range(_TILE, most, _TILE)
+    enough = bisect_left(tiles, True, key=is_too_much)
+    return tiles[enough - 1] if enough else None
 
 
 def least_recomputation(settings: Settings) -> Recomputation:

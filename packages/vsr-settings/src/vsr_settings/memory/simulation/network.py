@@ -125,27 +125,29 @@ class Network:
 
     def _propagate(self, fuse: Fuse, trunk: list[Block], h: Tensor, feat: Tensor) -> Tensor:
         h = fuse(h, feat)
+        if self.model.recompute == "none":
+            return _in_turn(trunk)(h)
         for stretch in self._stretches(trunk):
             h = self._keep_inputs(stretch, h)
         return h
 
     def _stretches(self, trunk: list[Block]) -> list[Function]:
-        """What is recomputed together; one by one where nothing is."""
-        blocks = SEGMENT_BLOCKS if self.model.recompute == "segments" else 1
-        return [_in_turn(trunk[first : first + blocks]) for first in range(0, len(trunk), blocks)]
+        """What is recomputed together."""
+        if self.model.recompute == "blocks":
+            return [*trunk]
+        starts = range(0, len(trunk), SEGMENT_BLOCKS)
+        return [_in_turn(trunk[start : start + SEGMENT_BLOCKS]) for start in starts]
 
     def _keep_inputs(self, function: Function, x: Tensor) -> Tensor:
-        if self.recomputes:
-            return checkpointed(function, x)
-        return function(x)
+        return checkpointed(function, x) if self.simulation.recording else function(x)
 
     @property
-    def recomputes(self) -> bool:
-        """Whether backward computes anything again."""
-        return self.model.recompute in ("blocks", "segments") and self.simulation.recording
+    def radius(self) -> int:
+        """Low-resolution pixels around an output pixel's place that it depends on."""
+        return 1 + self.model.n_frames // 2 * self.model.n_blocks + 2
 
     def _enlarge(self, fused: Tensor) -> Tensor:
-        if not self.recomputes:
+        if self.model.recompute == "none" or not self.simulation.recording:
             return self._upsample(fused)
         return joined([self._keep_inputs(self._upsample, one) for one in samples_of(fused)])
 

@@ -46,21 +46,13 @@ class TrainingRun:
     def __init__(self, work: Workload) -> None:
         self._work = work
         self._simulation = simulation = Simulation()
-        channels_last = work.channels_last
-        with simulation.made_for("perceptual_weights"):
-            loss = HybridLoss(simulation, work.terms, work.chunk, channels_last=channels_last)
-        with simulation.made_for("parameters"):
-            network = Network(simulation, work.model, channels_last=channels_last)
-        with simulation.made_for("average"):
-            average = Network(simulation, work.model, learns=False, channels_last=channels_last)
+        loss, network, average = placed(simulation, work)
         with simulation.made_for("gradients"):
             buckets = _buckets(network) if work.exchanges else []
         self._placed = self._taken()
-        with simulation.made_for("gradients"):
-            gradients = [each.like() for each in network.parameters()]
+        gradients = own_gradients(network)
         self._gradients = self._taken()
-        with simulation.made_for("optimiser"):
-            state = _optimiser_state(network)
+        state = optimiser_state(network)
         self._state = self._taken()
         terms = _micro_batch(work, network, loss)
         self._batch, self._parts = self._taken(), simulation.parts
@@ -137,6 +129,18 @@ class TrainingRun:
         return events
 
 
+def placed(simulation: Simulation, work: Workload) -> tuple[HybridLoss, Network, Network]:
+    """The loss, the network and its average, as a run puts them on its card."""
+    channels_last = work.channels_last
+    with simulation.made_for("perceptual_weights"):
+        loss = HybridLoss(simulation, work.terms, work.chunk, channels_last=channels_last)
+    with simulation.made_for("parameters"):
+        network = Network(simulation, work.model, channels_last=channels_last)
+    with simulation.made_for("average"):
+        average = Network(simulation, work.model, learns=False, channels_last=channels_last)
+    return loss, network, average
+
+
 _TERMS: Final = 5
 """The loss terms and their total, as numbers."""
 
@@ -164,14 +168,21 @@ def _clip_gradients(network: Network) -> None:
     whole.simulation.tensor(())
 
 
-def _optimiser_state(network: Network) -> list[Tensor]:
+def own_gradients(network: Network) -> list[Tensor]:
+    """A gradient of each weight."""
+    with network.simulation.made_for("gradients"):
+        return [each.like() for each in network.parameters()]
+
+
+def optimiser_state(network: Network) -> list[Tensor]:
     """A count of steps, and two moments, of each weight."""
     simulation = network.simulation
-    return [
-        tensor
-        for each in network.parameters()
-        for tensor in (simulation.tensor(()), each.like(), each.like())
-    ]
+    with simulation.made_for("optimiser"):
+        return [
+            tensor
+            for each in network.parameters()
+            for tensor in (simulation.tensor(()), each.like(), each.like())
+        ]
 
 
 def _buckets(network: Network) -> list[Tensor]:
