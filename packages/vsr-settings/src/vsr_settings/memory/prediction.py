@@ -4,7 +4,9 @@ Both come from one list of what is allocated and freed (`simulation`), without t
 the tracer of the tests, which runs the real step on tensors without values.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from functools import lru_cache
 from typing import Final, get_args
@@ -174,11 +176,24 @@ def _of_all(simulation: Simulation) -> Memory:
 @lru_cache(maxsize=1024)
 def _of_a_step(work: Workload) -> Memory:
     """Tensors are most in a run's middle; the allocator holds most after its beginning or there."""
-    run = TrainingRun(work)
-    events = run.resumed()
-    start = len(run.before_a_step())
-    reserved = max(reserved_bytes(events), reserved_bytes(run.fresh()))
-    return _memory(events, start, run.category, lambda place: run.part(place - start), reserved)
+    with _without_collections():
+        run = TrainingRun(work)
+        events = run.resumed()
+        start = len(run.before_a_step())
+        reserved = max(reserved_bytes(events), reserved_bytes(run.fresh()))
+        return _memory(events, start, run.category, lambda place: run.part(place - start), reserved)
+
+
+@contextmanager
+def _without_collections() -> Iterator[None]:
+    """A simulation makes many objects and no cycles: looking for some would take half its time."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _memory(
