@@ -6,11 +6,10 @@ from unittest.mock import patch
 
 import numpy as np
 import torch
-
 from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
+
 from tracer.steps import blank_vgg16, platform_of
 from tracer.storages import StorageWatch, Trace
-
 from vsr_losses import PerceptualLoss
 from vsr_model import Network, enlarge
 from vsr_settings import Model, Settings
@@ -33,7 +32,7 @@ def trace_inference(
 
 
 def trace_validation(settings: Settings, height: int, width: int) -> Trace:
-    """Measure two windows, and the change from each to the next, with the real `Validator`, on fake tensors.
+    """Measure two windows with the real `Validator`, on fake tensors.
 
     The network and VGG16 are among what is traced, the rest of a run is not.
     """

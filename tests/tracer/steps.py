@@ -13,17 +13,16 @@ reductions and powers, which the network has not and the loss runs outside autoc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
-from tracer.storages import StorageWatch, Trace
 
+from tracer.storages import StorageWatch, Trace
 from vsr_losses import VGG16, HybridLoss
 from vsr_model import Network
 from vsr_settings import Settings, card
-from vsr_settings.memory import VGG_CHANNELS
+from vsr_settings.memory import vgg_convolutions
 from vsr_settings.presets import Precision
 from vsr_train.average import WeightAverage
 from vsr_train.device import Platform
@@ -82,7 +81,12 @@ def _placed(
         batch = _micro_batch(settings)  # in the host's memory: what is uncounted is not on the card
         with StorageWatch() as watch:
             yield PlacedRun(
-                settings, platform_of(settings, precision), formulation, average, batch, watch
+                settings,
+                platform_of(settings, precision),
+                watch,
+                formulation=formulation,
+                average=average,
+                batch=batch,
             )
 
 
@@ -100,10 +104,11 @@ class PlacedRun:
         self,
         settings: Settings,
         platform: Platform,
+        watch: StorageWatch,
+        *,
         formulation: Formulation,
         average: WeightAverage,
         batch: MicroBatch,
-        watch: StorageWatch,
     ) -> None:
         self.settings = settings
         self.watch = watch
@@ -180,11 +185,7 @@ def _micro_batch(settings: Settings) -> MicroBatch:
 def blank_vgg16() -> VGG16:
     """Return VGG16 with shapes and no values."""
     weights = {}
-    index = 0
-    for channels in VGG_CHANNELS:
-        for inputs, outputs in pairwise(channels):
-            weights[f"features.{index}.weight"] = torch.empty(outputs, inputs, 3, 3)
-            weights[f"features.{index}.bias"] = torch.empty(outputs)
-            index += 2  # an activation between
-        index += 1  # a pooling
+    for index, inputs, outputs in vgg_convolutions():
+        weights[f"features.{index}.weight"] = torch.empty(outputs, inputs, 3, 3)
+        weights[f"features.{index}.bias"] = torch.empty(outputs)
     return VGG16(weights, "traced: shapes without values")

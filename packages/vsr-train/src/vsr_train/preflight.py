@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import torch
 
 from vsr_settings import Settings, card, match_preset, predict
+from vsr_settings.memory import MIB
 from vsr_train.device import Platform
 from vsr_train.errors import DeviceError
 
-MIB = 1 << 20
 NEWEST_CUDNN_BELOW_TURING = 91002
 """cuDNN 9.10.2 is the last with kernels for compute capabilities under 7.5."""
 

@@ -10,12 +10,12 @@ import torch
 
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, predict
+from vsr_settings.memory import MIB
 from vsr_train.device import Platform
 from vsr_train.errors import DeviceError
 from vsr_train.state import TrainingState
 from vsr_train.step import MicroBatch, Stepper
 
-MIB = 1 << 20
 STEPS = 2
 """The second has the optimiser's state and all gradients in place from its start."""
 

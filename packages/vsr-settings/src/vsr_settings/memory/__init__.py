@@ -22,13 +22,12 @@ from vsr_settings.memory.prediction import (
     predict_inference,
     predict_validation,
 )
-from vsr_settings.memory.sizes import MIB, SEGMENT_BLOCKS, VGG_CHANNELS
+from vsr_settings.memory.sizes import MIB, SEGMENT_BLOCKS, vgg_convolutions
 
 __all__ = [
     "LEAST_FIRST",
     "MIB",
     "SEGMENT_BLOCKS",
-    "VGG_CHANNELS",
     "WORKSPACE",
     "Alternative",
     "Candidate",
@@ -53,5 +52,6 @@ __all__ = [
     "predict_validation",
     "recomputing",
     "seconds_per_step",
+    "vgg_convolutions",
     "work_per_sample",
 ]

@@ -3,7 +3,9 @@
 The arithmetic that the memory budget and the count of operations share.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 from vsr_settings.planned import precision
@@ -19,6 +21,16 @@ SEGMENT_BLOCKS: Final = 4
 recomputed; from 4 on the two cancel for trunks of 12 to 18 blocks, and 4 recomputes least."""
 VGG_CHANNELS: Final = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512))
 """Channels of VGG16's convolutions up to relu4_3, between one pooling and the next."""
+
+
+def vgg_convolutions() -> Iterator[tuple[int, int, int]]:
+    """Of each of VGG16's: its index in torchvision's `features`, its inputs and its outputs."""
+    index = 0
+    for channels in VGG_CHANNELS:
+        for inputs, outputs in pairwise(channels):
+            yield index, inputs, outputs
+            index += 2  # an activation between
+        index += 1  # a pooling
 
 
 @dataclass(frozen=True)
