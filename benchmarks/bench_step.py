@@ -13,11 +13,11 @@ import pytest
 import torch
 from measuring import made_up_vgg16, now
 from plain import PLAIN
+from tracer import Formulation, trace
 
 from vsr_device import Platform
 from vsr_model import Network
 from vsr_settings import Data, Hardware, Loss, Model, Settings, Train
-from vsr_train.memory import Formulation, trace
 from vsr_train.step import Stepper, make_optimizer
 
 NETWORKS = {"64x24": Model(), "128x36": Model(n_feats=128, n_blocks=36)}

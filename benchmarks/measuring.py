@@ -6,8 +6,7 @@ import torch
 import torch.nn.functional as F
 
 from vsr_losses import VGG16
-
-CHANNELS = {0: 64, 2: 64, 5: 128, 7: 128, 10: 256, 12: 256, 14: 256, 17: 512, 19: 512, 21: 512}
+from vsr_settings.memory import vgg_convolutions
 
 
 def matmul_rate(device, dtype):
@@ -39,10 +38,9 @@ def now(device):
 def made_up_vgg16():
     """VGG16 of random values, scaled so that activations keep their size from layer to layer."""
     generator = torch.Generator().manual_seed(0)
-    weights, inputs = {}, 3
-    for index, outputs in CHANNELS.items():
+    weights = {}
+    for index, inputs, outputs in vgg_convolutions():
         noise = torch.randn(outputs, inputs, 3, 3, generator=generator)
         weights[f"features.{index}.weight"] = noise * (2 / (9 * inputs)) ** 0.5
         weights[f"features.{index}.bias"] = torch.zeros(outputs)
-        inputs = outputs
     return VGG16(weights, "made for the benchmark")

@@ -8,11 +8,11 @@ project's; only time and memory differ.
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+from tracer import Formulation
 
 from vsr_losses import VGG16, HybridLoss, LossTerms
 from vsr_model import Network
 from vsr_settings import Loss
-from vsr_train.memory import Formulation
 
 PREFIXES = (4, 9, 16, 23)
 

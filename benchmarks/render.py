@@ -5,13 +5,17 @@ on a machine without a card.
 """
 
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parent.parent / "tests"))  # where the tracer lives
+
 from plain import PLAIN
+from tracer import Trace, trace
 
 from vsr_settings import Model, Settings, hardware_preset
-from vsr_train.memory import WORKSPACE_BYTES, Trace, trace
+from vsr_settings.memory import MIB, WORKSPACE
 
 ROOT = Path(__file__).parent.parent
 RESULTS = ROOT / "build" / "benchmarks.json"
@@ -21,7 +25,7 @@ PLOT = ROOT / "docs" / "benchmarks.svg"
 NETWORKS = {"64x24": Model(), "128x36": Model(n_feats=128, n_blocks=36)}
 WAYS = ("plain", "none", "blocks", "segments")
 PRECISIONS = ("fp16", "fp32")
-MIB, GIB = 1 << 20, 1 << 30
+GIB = 1024 * MIB
 CARD = hardware_preset("tesla-p4")
 
 PROSE = """\
@@ -76,7 +80,7 @@ class Row:
     @property
     def needed_mib(self) -> float:
         """What the allocator reserves and operators' workspaces."""
-        return (self.traced.reserved_bytes + WORKSPACE_BYTES) / MIB
+        return (self.traced.reserved_bytes + WORKSPACE) / MIB
 
     @property
     def seconds(self) -> float:
@@ -122,7 +126,7 @@ def page(results: dict, rows: list[Row]) -> str:
     )
     return PROSE.format(
         card=CARD,
-        workspace=WORKSPACE_BYTES // MIB,
+        workspace=WORKSPACE // MIB,
         full_size=_full_size_table(rows),
         plot=PLOT.name,
         where=where,

@@ -12,10 +12,7 @@ from hypothesis import strategies as st
 
 from vsr_settings import SettingsError, load, predict, read
 from vsr_settings.__main__ import main
-from vsr_settings.budget import budget_mib, fits, needed_mib
-from vsr_settings.memory import predict_in
-from vsr_settings.nearest import changed
-from vsr_settings.recomputation import LEAST_FIRST
+from vsr_settings.memory import LEAST_FIRST, budget_mib, changed, fits, needed_mib, predict_in
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 LARGE = ["model.n_feats=128", "model.n_blocks=36"]

@@ -4,9 +4,7 @@ import pytest
 
 from vsr_settings import load
 from vsr_settings.__main__ import main
-from vsr_settings.budget import fits
-from vsr_settings.flops import seconds_per_step, work_per_sample
-from vsr_settings.planning import candidates
+from vsr_settings.memory import candidates, fits, seconds_per_step, work_per_sample
 
 LARGE = ["--n-feats", "128", "--n-blocks", "36"]
 

@@ -5,13 +5,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from tracer import trace
 
 from vsr_settings import Hardware, Settings, load, precision
-from vsr_settings.flops import work_per_sample
-from vsr_settings.memory import predict_in
-from vsr_settings.nearest import changed
-from vsr_settings.recomputation import LEAST_FIRST
-from vsr_train.memory import trace
+from vsr_settings.memory import LEAST_FIRST, changed, predict_in, work_per_sample
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 ANYTHING = {

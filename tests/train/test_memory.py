@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from losses.vgg_files import made_up_weights
 from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile
+from tracer import CATEGORIES, WORKSPACE_BYTES, CachingAllocator, reserved_bytes, trace
 
 from vsr_device import Platform
 from vsr_losses import VGG16, HybridLoss
 from vsr_settings import Data, Hardware, Loss, Model, Settings, Train
-from vsr_train.memory import CATEGORIES, WORKSPACE_BYTES, CachingAllocator, reserved_bytes, trace
 from vsr_train.step import Stepper, TrainingState
 
 GIB = 1 << 30

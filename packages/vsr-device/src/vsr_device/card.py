@@ -13,8 +13,8 @@ import torch
 from vsr_device.errors import DeviceError
 from vsr_device.platform import Platform
 from vsr_settings import Settings, card, match_preset, predict
+from vsr_settings.memory import MIB
 
-MIB = 1 << 20
 NEWEST_CUDNN_BELOW_TURING = 91002
 """cuDNN 9.10.2 is the last with kernels for compute capabilities under 7.5."""
 

@@ -12,9 +12,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-SEGMENT_BLOCKS = 4
-"""Blocks in a recomputed segment. More keep fewer inputs but hold more at once while a segment is
-recomputed; from 4 on the two cancel for trunks of 12 to 18 blocks, and 4 recomputes least."""
+from vsr_settings.memory import SEGMENT_BLOCKS
 
 
 def keep_inputs(function: Callable[..., Tensor], *inputs: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ Resolved settings resolve to themselves, so a stored text reloads as it was stor
 """
 
 from vsr_settings.card import preset_values
-from vsr_settings.recomputation import least_recomputation
+from vsr_settings.memory import least_recomputation
 from vsr_settings.schema import Settings, Train
 
 

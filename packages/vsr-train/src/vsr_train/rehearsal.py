@@ -11,9 +11,9 @@ import torch
 from vsr_device import DeviceError, Platform, Processes
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, predict
+from vsr_settings.memory import MIB
 from vsr_train.step import MicroBatch, Stepper, TrainingState
 
-MIB = 1 << 20
 STEPS = 2
 """The second has the optimiser's state and all gradients in place from its start."""
 

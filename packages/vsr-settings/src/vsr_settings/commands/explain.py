@@ -4,17 +4,15 @@ import argparse
 import json
 from typing import Any, Final
 
-from vsr_settings.budget import budget_mib, fits
 from vsr_settings.card import FROM_PRESET, card, effective_batch
 from vsr_settings.commands.arguments import Commands, add_set
 from vsr_settings.errors import ExitCode
 from vsr_settings.fields import facts, section_types
 from vsr_settings.hardware.presets import hardware_preset
-from vsr_settings.memory import predict
+from vsr_settings.memory import MIB, budget_mib, fits, predict
 from vsr_settings.precision import device_of, precision
 from vsr_settings.reading import LoadedSettings, read
 from vsr_settings.schema import Settings
-from vsr_settings.slack import MIB
 from vsr_settings.writing import toml_value
 
 _ABILITIES: Final = {
@@ -134,7 +132,7 @@ def _memory_lines(settings: Settings) -> list[str]:
     rows = {name.replace("_", " "): size for name, size in memory.categories().items()}
     kept = precision(settings)
     head = f"a training step in {kept} with recompute {settings.model.recompute!r}, predicted;"
-    lines = [f"{head} at its highest in the {memory.moment}:"]
+    lines = [f"{head} at its highest in the {memory.peak_at}:"]
     lines += [f"  {name:<18}  {size / MIB:>9.1f} MiB" for name, size in rows.items()]
     verdict = (
         "" if budget is None else f" of {budget}: " + ("fits" if fits(settings) else "too much")

@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from vsr_files import printable
-from vsr_settings.budget import fits
 from vsr_settings.commands.arguments import Commands, add_output, write_new
 from vsr_settings.commands.constants import NotConstantError, Value, constant
 from vsr_settings.errors import ExitCode, SettingsError
 from vsr_settings.fields import facts
 from vsr_settings.hardware.presets import PresetName, hardware_preset
+from vsr_settings.memory import fits
 from vsr_settings.paths import has_patches
 from vsr_settings.reading import UnreadableError, read_text, text_of
 from vsr_settings.reading.spelling import meant, other_names

@@ -7,7 +7,7 @@ from typing import Final
 
 from vsr_settings.commands.arguments import Commands, add_output, add_set, write_new
 from vsr_settings.errors import ExitCode
-from vsr_settings.planning import candidates, planned, planned_toml
+from vsr_settings.memory import candidates, plan_page, plan_toml
 from vsr_settings.reading import Option, read
 from vsr_settings.rules import RULES
 from vsr_settings.rules.device import step_fits
@@ -42,7 +42,7 @@ def run(options: argparse.Namespace) -> ExitCode:
     rules = [rule for rule in RULES if rule is not step_fits]
     loaded = read(None, [*_given(options), *options.set], rules=rules)
     found = candidates(loaded.settings)
-    print(planned(loaded.settings, found), end="")
+    print(plan_page(loaded.settings, found), end="")
     if not 1 <= options.choose <= len(found):
         print(f"there is no configuration {options.choose} to write", file=sys.stderr)
         return ExitCode.SETTINGS
@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         for path, source in loaded.sources.items()
         if not source.startswith(("default", "preset "))
     }
-    return write_new(options.output, planned_toml(found[options.choose - 1], written))
+    return write_new(options.output, plan_toml(found[options.choose - 1], written))
 
 
 def _given(options: argparse.Namespace) -> Iterator[Option]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from vsr_settings.card import FROM_PRESET
 from vsr_settings.errors import ABSENT, Problem, SettingsError
 from vsr_settings.fields import facts
-from vsr_settings.nearest import changed
+from vsr_settings.memory import changed
 from vsr_settings.reading.environment import environment_source, world_size_of
 from vsr_settings.reading.merge import PREFIX, merged
 from vsr_settings.reading.options import Option, options_source

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from vsr_files import printable
 from vsr_settings.errors import ABSENT
 from vsr_settings.fields import Fact, facts, section_types
-from vsr_settings.nearest import changed
+from vsr_settings.memory import changed
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.spelling import closest_name, meant
 from vsr_settings.rules import Rule, broken_rules

@@ -2,11 +2,16 @@
 
 from collections.abc import Iterator
 
-from vsr_settings.budget import budget_mib, fits, needed_mib
 from vsr_settings.card import FROM_PRESET, card
-from vsr_settings.nearest import nearest_that_fit
+from vsr_settings.memory import (
+    alternatives_to,
+    budget_mib,
+    fits,
+    least_recomputation,
+    needed_mib,
+    recomputing,
+)
 from vsr_settings.precision import device_of
-from vsr_settings.recomputation import least_recomputation, recomputing
 from vsr_settings.rules.rule import Violation, rule
 from vsr_settings.rules.training import chunk_in_batch, effective_batch_met
 from vsr_settings.schema import Settings
@@ -127,7 +132,7 @@ def step_fits(settings: Settings) -> Iterator[Violation]:
     least = recomputing(settings, least_recomputation(settings))
     if settings.hardware.allow_over_budget or fits(least):
         return
-    rows = [(f"write {each.text}", each) for each in nearest_that_fit(settings)]
+    rows = [(f"write {each.text}", each) for each in alternatives_to(settings)]
     width = max((len(text) for text, _ in rows), default=0)
     table = "".join(
         f"\n    {text:<{width}}  {each.needed_mib:>6} MiB, recompute {each.recompute!r}"

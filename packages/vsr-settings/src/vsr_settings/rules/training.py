@@ -2,10 +2,8 @@
 
 from collections.abc import Iterator
 
-from vsr_settings.budget import fits
 from vsr_settings.card import card, effective_batch
-from vsr_settings.nearest import batch_changes, changed
-from vsr_settings.recomputation import least_recomputation, recomputing
+from vsr_settings.memory import batch_changes, changed, fits, least_recomputation, recomputing
 from vsr_settings.rules.rule import Violation, rule
 from vsr_settings.schema import Settings, Train
 

@@ -9,9 +9,9 @@ from itertools import pairwise
 
 from vsr_settings.card import card
 from vsr_settings.hardware.presets import HardwarePreset, Precision
+from vsr_settings.memory.sizes import FP32, SEGMENT_BLOCKS, VGG_CHANNELS, Sizes, sizes_of
 from vsr_settings.precision import precision
 from vsr_settings.schema import Settings
-from vsr_settings.sizes import FP32, SEGMENT_BLOCKS, VGG_CHANNELS, Sizes, sizes_of
 
 _GIGA = 1e9
 _TERA = 1e12

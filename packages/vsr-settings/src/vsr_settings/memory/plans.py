@@ -3,13 +3,18 @@
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from vsr_settings.budget import budget_mib, fits, needed_mib
 from vsr_settings.card import card, effective_batch
 from vsr_settings.fields import facts
-from vsr_settings.flops import seconds_per_step, work_per_sample
-from vsr_settings.nearest import batch_changes, changed
+from vsr_settings.memory.alternatives import batch_changes, changed
+from vsr_settings.memory.fitting import (
+    budget_mib,
+    fits,
+    least_recomputation,
+    needed_mib,
+    recomputing,
+)
+from vsr_settings.memory.flops import seconds_per_step, work_per_sample
 from vsr_settings.precision import precision
-from vsr_settings.recomputation import least_recomputation, recomputing
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value
 
@@ -72,7 +77,7 @@ def _fitting(settings: Settings) -> Iterator[Candidate]:
                 yield Candidate(other, needed_mib(other), extra, seconds_per_step(other))
 
 
-def planned(settings: Settings, found: Sequence[Candidate]) -> str:
+def plan_page(settings: Settings, found: Sequence[Candidate]) -> str:
     """The candidates as a page of plain text."""
     model, budget = settings.model, budget_mib(settings)
     room = "memory is not budgeted" if budget is None else f"{budget} MiB for a training step"
@@ -108,7 +113,7 @@ def _row(number: int, candidate: Candidate) -> str:
     )
 
 
-def planned_toml(candidate: Candidate, written: Collection[str]) -> str:
+def plan_toml(candidate: Candidate, written: Collection[str]) -> str:
     """A candidate as a settings file.
 
     Args:

@@ -3,17 +3,34 @@
 The arithmetic that the memory budget and the count of operations share.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
 
 from vsr_settings.hardware.presets import Precision
 from vsr_settings.precision import precision
 from vsr_settings.schema import Settings
 
-SEGMENT_BLOCKS = 4
-"""Blocks in a recomputed segment, as in `vsr_model.recompute`."""
-FP32 = 4
-VGG_CHANNELS = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512))
+MIB: Final = 1 << 20
+FP32: Final = 4
+HALF: Final = 2
+"""Bytes of a number."""
+SEGMENT_BLOCKS: Final = 4
+"""Blocks in a recomputed segment. More keep fewer inputs but hold more at once while a segment is
+recomputed; from 4 on the two cancel for trunks of 12 to 18 blocks, and 4 recomputes least."""
+VGG_CHANNELS: Final = ((3, 64, 64), (64, 128, 128), (128, 256, 256, 256), (256, 512, 512, 512))
 """Channels of VGG16's convolutions up to relu4_3, between one pooling and the next."""
+
+
+def vgg_convolutions() -> Iterator[tuple[int, int, int]]:
+    """Of each of VGG16's: its index in torchvision's `features`, its inputs and its outputs."""
+    index = 0
+    for channels in VGG_CHANNELS:
+        for inputs, outputs in pairwise(channels):
+            yield index, inputs, outputs
+            index += 2  # an activation between
+        index += 1  # a pooling
 
 
 @dataclass(frozen=True)

@@ -8,37 +8,42 @@ so nothing is ever given back. Addresses are plain numbers; no memory is touched
 
 from bisect import bisect_left, insort
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import Final
 
-ROUND = 512
+from vsr_settings.memory.sizes import MIB
+
+ROUND: Final = 512
 """Every request is rounded up to this many bytes."""
-SMALL = 1 << 20
+SMALL: Final = MIB
 """Largest request served from the pool of small segments; larger remainders stay apart."""
-SMALL_SEGMENT = 2 << 20
+SMALL_SEGMENT: Final = 2 * MIB
 """What the driver is asked for when a small request finds no block."""
-MEDIUM = 10 << 20
+MEDIUM: Final = 10 * MIB
 """Requests from here on get a segment of their own size."""
-MEDIUM_SEGMENT = 20 << 20
+MEDIUM_SEGMENT: Final = 20 * MIB
 """What the driver is asked for when a request between small and medium finds no block."""
-LARGE_ROUND = 2 << 20
+LARGE_ROUND: Final = 2 * MIB
 """Segments of a request's own size are rounded up to this."""
 
 
-@dataclass(eq=False)
+_AGE: Final = 40
+"""Bits of a free block's rank that tell its number, the oldest first; those above tell its size, so
+that the best fit comes first."""
+_NUMBER: Final = (1 << _AGE) - 1
+
+
 class _Block:
     """A stretch of a segment, used or free, between its neighbours."""
 
-    number: int
-    size: int
-    small: bool
-    used: bool = True
-    before: "_Block | None" = None
-    after: "_Block | None" = None
+    __slots__ = ("after", "before", "number", "pool", "size", "used")
 
-    @property
-    def rank(self) -> tuple[int, int]:
-        """Order in the pool: best fit first, then the oldest."""
-        return self.size, self.number
+    def __init__(self, number: int, size: int, pool: list[int]) -> None:
+        self.number = number
+        self.size = size
+        self.pool = pool
+        self.used = True
+        self.before: _Block | None = None
+        self.after: _Block | None = None
 
 
 class CachingAllocator:
@@ -47,19 +52,25 @@ class CachingAllocator:
     def __init__(self) -> None:
         self.reserved = 0
         self.allocated = 0
-        self._pools: dict[bool, list[_Block]] = {True: [], False: []}
+        self._small: list[int] = []
+        self._large: list[int] = []
+        """Free blocks of either kind of segment, by rank."""
+        self._blocks: list[_Block] = []
+        """Every block there ever was, by number."""
         self._used: dict[int, _Block] = {}
-        self._count = 0
 
     def allocate(self, key: int, size: int) -> None:
         """Serve `size` bytes under a key of the caller's; 0 bytes take nothing."""
         if size == 0:
             return
-        size = _round_up(size, ROUND)
-        small = size <= SMALL
-        block = self._best_fit(size, small=small) or self._new_segment(size, small=small)
-        remaining = block.size - size
-        if remaining >= ROUND if small else remaining > SMALL:
+        size = -(-size // ROUND) * ROUND
+        pool, most_left = (self._small, ROUND - 1) if size <= SMALL else (self._large, SMALL)
+        place = bisect_left(pool, size << _AGE)
+        if place < len(pool):
+            block = self._blocks[pool.pop(place) & _NUMBER]
+        else:
+            block = self._new_segment(size, pool)
+        if block.size - size > most_left:
             self._split(block, size)
         block.used = True
         self._used[key] = block
@@ -72,63 +83,57 @@ class CachingAllocator:
             return
         self.allocated -= block.size
         block.used = False
-        for other in (block.before, block.after):
-            if other is not None and not other.used:
-                self._pools[block.small].remove(other)
-                block = _join(block, other)
-        insort(self._pools[block.small], block, key=lambda free: free.rank)
+        before, after, pool = block.before, block.after, block.pool
+        if after is not None and not after.used:
+            del pool[bisect_left(pool, after.size << _AGE | after.number)]
+            _join(block, after)
+        if before is not None and not before.used:
+            del pool[bisect_left(pool, before.size << _AGE | before.number)]
+            _join(before, block)
+            block = before
+        insort(pool, block.size << _AGE | block.number)
 
-    def _best_fit(self, size: int, *, small: bool) -> _Block | None:
-        """Take the smallest free block that is large enough out of its pool."""
-        pool = self._pools[small]
-        place = bisect_left(pool, (size, -1), key=lambda free: free.rank)
-        return pool.pop(place) if place < len(pool) else None
-
-    def _new_segment(self, size: int, *, small: bool) -> _Block:
-        if small:
+    def _new_segment(self, size: int, pool: list[int]) -> _Block:
+        if size <= SMALL:
             segment = SMALL_SEGMENT
         elif size < MEDIUM:
             segment = MEDIUM_SEGMENT
         else:
-            segment = _round_up(size, LARGE_ROUND)
+            segment = -(-size // LARGE_ROUND) * LARGE_ROUND
         self.reserved += segment
-        return self._block(segment, small=small)
+        return self._block(segment, pool)
 
     def _split(self, block: _Block, size: int) -> None:
         """Cut a block to size; the rest goes back to the pool."""
-        rest = self._block(block.size - size, small=block.small)
+        rest = self._block(block.size - size, block.pool)
         rest.used = False
         rest.before, rest.after = block, block.after
         if block.after is not None:
             block.after.before = rest
         block.after, block.size = rest, size
-        insort(self._pools[rest.small], rest, key=lambda free: free.rank)
+        insort(block.pool, rest.size << _AGE | rest.number)
 
-    def _block(self, size: int, *, small: bool) -> _Block:
-        self._count += 1
-        return _Block(self._count, size, small)
+    def _block(self, size: int, pool: list[int]) -> _Block:
+        block = _Block(len(self._blocks), size, pool)
+        self._blocks.append(block)
+        return block
 
 
 def reserved_bytes(events: Iterable[tuple[int, int]]) -> int:
     """Return what the allocator holds after `(key, size)` events; a negative size frees."""
     allocator = CachingAllocator()
+    allocate, free = allocator.allocate, allocator.free
     for key, size in events:
-        if size < 0:
-            allocator.free(key)
-        else:
-            allocator.allocate(key, size)
+        if size > 0:
+            allocate(key, size)
+        elif size < 0:
+            free(key)
     return allocator.reserved
 
 
-def _join(one: _Block, other: _Block) -> _Block:
+def _join(first: _Block, second: _Block) -> None:
     """Make one free block of two neighbours; it keeps the number of the first in memory."""
-    first, second = (other, one) if other is one.before else (one, other)
     first.size += second.size
     first.after = second.after
     if second.after is not None:
         second.after.before = first
-    return first
-
-
-def _round_up(size: int, unit: int) -> int:
-    return -(-size // unit) * unit

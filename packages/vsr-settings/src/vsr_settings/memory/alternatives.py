@@ -1,15 +1,23 @@
-"""The nearest settings that fit the card at the same effective batch, cheapest change first.
+"""Settings that fit the card at the same effective batch, cheapest change first.
 
 Recomputation and mixed precision cost time; a smaller batch with more accumulation costs little;
 a smaller patch or network changes what is trained, so they come last.
 """
 
+from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
-from vsr_settings.budget import fits, needed_mib
 from vsr_settings.card import card
-from vsr_settings.recomputation import LEAST_FIRST, least_recomputation, recomputing
+from vsr_settings.memory.fitting import (
+    LEAST_FIRST,
+    budget_mib,
+    fits,
+    least_mib,
+    least_recomputation,
+    needed_mib,
+    recomputing,
+)
 from vsr_settings.schema import Settings
 from vsr_settings.writing import toml_value
 
@@ -17,11 +25,12 @@ Changes = Mapping[str, object]
 _MOST_STEPS = 4096
 _LEAST_PATCH = 8
 _SMALL_PATCH = 64
+_WHOLE_PATCH = 4
 _WHOLE_FEATURES = 8
 
 
 @dataclass(frozen=True)
-class Suggestion:
+class Alternative:
     """Settings to write instead, and what a step needs with them."""
 
     changes: Changes
@@ -50,7 +59,7 @@ def changed(settings: Settings, changes: Changes) -> Settings:
     )
 
 
-def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
+def alternatives_to(settings: Settings) -> Iterator[Alternative]:
     """Changes that make settings fit, cheapest first; each is enough by itself.
 
     Of the kinds that keep what is trained, one that is not enough alone is made as far as it goes,
@@ -64,9 +73,9 @@ def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
     for kind in (_recompute, _half, _split):
         last: Changes = {}
         for last in kind(changed(settings, made)):
-            suggestion = _suggestion(settings, {**made, **last})
-            if suggestion is not None:
-                yield suggestion
+            alternative = _alternative(settings, {**made, **last})
+            if alternative is not None:
+                yield alternative
                 break
         else:
             made.update(last)
@@ -80,11 +89,11 @@ def nearest_that_fit(settings: Settings) -> Iterator[Suggestion]:
 
 def _enough(
     settings: Settings, made: Changes, kind: Callable[[Settings], Iterator[Changes]]
-) -> Iterator[Suggestion]:
+) -> Iterator[Alternative]:
     for changes in kind(changed(settings, made)):
-        suggestion = _suggestion(settings, {**made, **changes})
-        if suggestion is not None:
-            yield suggestion
+        alternative = _alternative(settings, {**made, **changes})
+        if alternative is not None:
+            yield alternative
 
 
 def smaller_batches(settings: Settings) -> Iterator[Changes]:
@@ -104,14 +113,14 @@ def batch_changes(settings: Settings, batch: int, steps: int) -> Changes:
     return changes
 
 
-def _suggestion(settings: Settings, changes: Changes) -> Suggestion | None:
+def _alternative(settings: Settings, changes: Changes) -> Alternative | None:
     """Changes with the least recomputation that fits them, None where none does."""
     other = changed(settings, changes)
     if settings.model.recompute == "auto":
         other = recomputing(other, least_recomputation(other))
     if not fits(other):
         return None
-    return Suggestion(changes, other.model.recompute, needed_mib(other))
+    return Alternative(changes, other.model.recompute, needed_mib(other))
 
 
 def _recompute(settings: Settings) -> Iterator[Changes]:
@@ -133,31 +142,44 @@ def _split(settings: Settings) -> Iterator[Changes]:
 
 
 def _patch(settings: Settings) -> Iterator[Changes]:
-    found = _largest(
-        _LEAST_PATCH, settings.data.patch - 1, lambda side: _fits(settings, {"data.patch": side})
-    )
-    even = found - found % 4 if found >= 2 * _LEAST_PATCH else found
-    yield {"data.patch": even}
+    yield from _largest(settings, "data.patch", settings.data.patch, _LEAST_PATCH, _WHOLE_PATCH)
 
 
 def _features(settings: Settings) -> Iterator[Changes]:
-    found = _largest(
-        1, settings.model.n_feats - 1, lambda feats: _fits(settings, {"model.n_feats": feats})
-    )
-    whole = found - found % _WHOLE_FEATURES if found >= _WHOLE_FEATURES else found
-    yield {"model.n_feats": whole}
+    yield from _largest(settings, "model.n_feats", settings.model.n_feats, 1, _WHOLE_FEATURES)
 
 
-def _fits(settings: Settings, changes: Changes) -> bool:
-    return _suggestion(settings, changes) is not None
+def _largest(
+    settings: Settings, path: str, written: int, least: int, whole: int
+) -> Iterator[Changes]:
+    """The largest value of a setting that is small enough, a whole multiple where it can be.
 
+    A step is simulated for few values: those at which the least that it takes, as much below the
+    prediction as it was at the value before, passes the budget.
+    """
+    values = [
+        value
+        for value in range(least, written)
+        if value % whole == 0 or value < max(whole, 2 * least)
+    ]
+    budget = budget_mib(settings)
+    if not values or budget is None:
+        return
+    most = settings.model.recompute if settings.model.recompute != "auto" else LEAST_FIRST[-1]
 
-def _largest(low: int, high: int, enough: Callable[[int], bool]) -> int:
-    """The largest number that is small enough; `low` where none is."""
+    def at(place: int) -> Settings:
+        return recomputing(changed(settings, {path: values[place]}), most)
+
+    low, high, share = -1, len(values) - 1, 1.0
     while low < high:
-        middle = (low + high + 1) // 2
-        if enough(middle):
+        room = int(budget / share)
+        guess = bisect_right(range(len(values)), room, key=lambda place: least_mib(at(place)))
+        middle = min(max(guess - 1, low + 1), high)
+        needed = needed_mib(at(middle))
+        share = needed / least_mib(at(middle))
+        if needed <= budget:
             low = middle
         else:
             high = middle - 1
-    return low
+    if low >= 0:
+        yield {path: values[low]}

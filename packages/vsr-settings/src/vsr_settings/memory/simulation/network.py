@@ -1,0 +1,176 @@
+"""The network, `vsr_model.network` line by line, as what its pass takes."""
+
+from vsr_settings.memory.simulation.checkpoint import Function, checkpointed
+from vsr_settings.memory.simulation.operators import (
+    add,
+    add_,
+    convolution,
+    halves,
+    joined,
+    leaky_relu_,
+    pixel_shuffle,
+    samples_of,
+)
+from vsr_settings.memory.simulation.tensors import Simulation, Tensor
+from vsr_settings.memory.sizes import SEGMENT_BLOCKS
+from vsr_settings.schema import Model
+
+
+class Convolution:
+    """A weight and a bias."""
+
+    def __init__(
+        self, simulation: Simulation, inputs: int, outputs: int, side: int, *, learns: bool
+    ) -> None:
+        self.weight = simulation.parameter((outputs, inputs, side, side), learns=learns)
+        self.bias = simulation.parameter((outputs,), learns=learns)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return as many maps as there are outputs."""
+        return convolution(x, self.weight, self.bias)
+
+
+class Block:
+    """`x + conv2(leaky_relu(conv1(x)))`: kept are the input of each convolution."""
+
+    def __init__(self, simulation: Simulation, feats: int, *, learns: bool) -> None:
+        self.conv1 = Convolution(simulation, feats, feats, 3, learns=learns)
+        self.conv2 = Convolution(simulation, feats, feats, 3, learns=learns)
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return a tensor of the same shape."""
+        active = leaky_relu_(self.conv1(x))
+        return add_(self.conv2(active), x)
+
+
+class Fuse:
+    """Two maps become one by a 1×1 convolution of each."""
+
+    def __init__(self, simulation: Simulation, feats: int, *, learns: bool) -> None:
+        self.conv = Convolution(simulation, 2 * feats, feats, 1, learns=learns)
+
+    def __call__(self, a: Tensor, b: Tensor) -> Tensor:
+        """Return one map."""
+        for_a, for_b = halves(self.conv.weight)
+        return add_(convolution(a, for_a), convolution(b, for_b, self.conv.bias))
+
+
+class Network:
+    """The weights in their order, and the pass from a window to an enlarged picture."""
+
+    def __init__(
+        self,
+        simulation: Simulation,
+        model: Model,
+        *,
+        learns: bool = True,
+        channels_last: bool = False,
+    ) -> None:
+        self.simulation = simulation
+        self.model = model
+        feats, depth = model.n_feats, model.n_blocks // 2
+
+        def trunk() -> list[Block]:
+            return [Block(simulation, feats, learns=learns) for _ in range(depth)]
+
+        self.feat_extract = Convolution(simulation, 3, feats, 3, learns=learns)
+        self.backward_fuse = Fuse(simulation, feats, learns=learns)
+        self.backward_trunk = trunk()
+        self.forward_fuse = Fuse(simulation, feats, learns=learns)
+        self.forward_trunk = trunk()
+        self.fusion = Fuse(simulation, feats, learns=learns)
+        self.widening = Convolution(simulation, feats, feats * model.scale**2, 3, learns=learns)
+        self.closing = Convolution(simulation, feats, 3, 3, learns=learns)
+        if channels_last:
+            rearrange(self.parameters())
+
+    def convolutions(self) -> list[Convolution]:
+        """Every one, in the order of the state dict."""
+        backward, forward = (
+            [convolution for block in trunk for convolution in (block.conv1, block.conv2)]
+            for trunk in (self.backward_trunk, self.forward_trunk)
+        )
+        return [
+            self.feat_extract,
+            self.backward_fuse.conv,
+            *backward,
+            self.forward_fuse.conv,
+            *forward,
+            self.fusion.conv,
+            self.widening,
+            self.closing,
+        ]
+
+    def parameters(self) -> list[Tensor]:
+        """Every weight and bias."""
+        return [part for each in self.convolutions() for part in (each.weight, each.bias)]
+
+    def __call__(self, lq_BTCHW: Tensor) -> Tensor:
+        """Return the centre frame of each window, enlarged."""
+        samples, frames, colours, height, width = lq_BTCHW.shape
+        centre = frames // 2
+        views = [lq_BTCHW.view((samples, colours, height, width)) for _ in range(frames)]
+        self.simulation.begin("feature extraction")
+        feats = [self.feat_extract(view) for view in views]
+        self.simulation.begin("backward trunk")
+        back = forw = feats[centre]
+        for feat in feats[centre + 1 :]:
+            back = self._propagate(self.backward_fuse, self.backward_trunk, back, feat)
+        self.simulation.begin("forward trunk")
+        for feat in reversed(feats[:centre]):
+            forw = self._propagate(self.forward_fuse, self.forward_trunk, forw, feat)
+        base = self._interpolated(views[centre])
+        self.simulation.begin("upsampler")
+        return add(self._enlarge(self.fusion(back, forw)), base)
+
+    def _propagate(self, fuse: Fuse, trunk: list[Block], h: Tensor, feat: Tensor) -> Tensor:
+        h = fuse(h, feat)
+        if self.model.recompute == "none":
+            return _in_turn(trunk)(h)
+        for stretch in self._stretches(trunk):
+            h = self._keep_inputs(stretch, h)
+        return h
+
+    def _stretches(self, trunk: list[Block]) -> list[Function]:
+        """What is recomputed together."""
+        if self.model.recompute == "blocks":
+            return [*trunk]
+        starts = range(0, len(trunk), SEGMENT_BLOCKS)
+        return [_in_turn(trunk[start : start + SEGMENT_BLOCKS]) for start in starts]
+
+    def _keep_inputs(self, function: Function, x: Tensor) -> Tensor:
+        return checkpointed(function, x) if self.simulation.recording else function(x)
+
+    @property
+    def radius(self) -> int:
+        """Low-resolution pixels around an output pixel's place that it depends on."""
+        return 1 + self.model.n_frames // 2 * self.model.n_blocks + 2
+
+    def _enlarge(self, fused: Tensor) -> Tensor:
+        if self.model.recompute == "none" or not self.simulation.recording:
+            return self._upsample(fused)
+        return joined([self._keep_inputs(self._upsample, one) for one in samples_of(fused)])
+
+    def _upsample(self, x: Tensor) -> Tensor:
+        return self.closing(pixel_shuffle(self.widening(x), self.model.scale))
+
+    def _interpolated(self, frame: Tensor) -> Tensor:
+        samples, colours, height, width = frame.shape
+        scale = self.model.scale
+        return self.simulation.tensor((samples, colours, scale * height, scale * width))
+
+
+def _in_turn(blocks: list[Block]) -> Function:
+    def run(x: Tensor) -> Tensor:
+        for block in blocks:
+            x = block(x)
+        return x
+
+    return run
+
+
+def rearrange(parameters: list[Tensor]) -> None:
+    """Lay weights out in another order, each in turn, as `module.to(memory_format=...)` does."""
+    for each in parameters:
+        if len(each.shape) == 4:
+            each.storage = each.like().storage
