@@ -2,11 +2,10 @@
 
 import json
 import re
-import time
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
@@ -104,7 +103,7 @@ def test_allow_over_budget_warns_instead_of_refusing():
     ],
     ids=" ".join,
 )
-def test_a_refusal_says_what_is_needed_what_there_is_and_what_fits(options, tmp_path):
+def test_a_refusal_says_what_is_needed_what_there_is_and_what_fits(options):
     error = refused(*options)
     (problem,) = error.problems
     assert "a training step needs" in problem.rule
@@ -132,15 +131,20 @@ ASKED = {
 
 
 @given(asked=st.fixed_dictionaries(ASKED), batch=BATCHES)
-@hypothesis_settings(max_examples=40, deadline=None)
+@hypothesis_settings(max_examples=15, deadline=None)
 def test_every_suggestion_loads(asked, batch):
     split = {"train.batch_size": batch, "train.accumulation_steps": 16 // batch}
     options = asked | split | {"loss.perceptual_chunk": batch}
     try:
         loaded(*(f"{path}={value}" for path, value in options.items()))
     except SettingsError as error:
-        for each in suggestions(error):
-            loaded(*(f"{path}={value}" for path, value in (options | each).items()))
+        refusal = error
+    else:
+        reject()  # fits: there is nothing to suggest
+    found = suggestions(refusal)
+    assert found
+    for each in found:
+        loaded(*(f"{path}={value}" for path, value in (options | each).items()))
 
 
 @pytest.mark.parametrize(
@@ -148,22 +152,20 @@ def test_every_suggestion_loads(asked, batch):
     [
         (["train.batch_size=8"], "train.accumulation_steps=2"),
         (["train.amp_dtype=bf16"], "train.amp_dtype=fp16"),
-        (["model.n_feats=256", "model.n_blocks=36"], None),
+        (["model.n_feats=512", "model.n_blocks=36"], None),
     ],
 )
 def test_a_p4_owner_is_told_what_to_write_and_it_loads(options, write):
-    """Batch 8, bf16, and 256 features."""
-    try:
-        loaded(*options)
-    except SettingsError as error:
-        (problem,) = error.problems
-        if write is None:
-            write = ",".join(f"{path}={value}" for path, value in suggestions(error)[0].items())
-        else:
-            assert re.search(r"8 × 2|\"fp16\"", problem.remedy)
-        kept = dict(option.split("=") for option in options)
-        kept |= dict(part.split("=") for part in write.split(","))
-        loaded(*(f"{path}={value}" for path, value in kept.items()))
+    """Batch 8, bf16, and 512 features."""
+    error = refused(*options)
+    (problem,) = error.problems
+    if write is None:
+        write = ",".join(f"{path}={value}" for path, value in suggestions(error)[0].items())
+    else:
+        assert re.search(r"8 × 2|\"fp16\"", problem.remedy)
+    kept = dict(option.split("=") for option in options)
+    kept |= dict(part.split("=") for part in write.split(","))
+    loaded(*(f"{path}={value}" for path, value in kept.items()))
 
 
 def test_pairs_that_do_not_fit_are_not_suggested():
@@ -187,7 +189,7 @@ SIZES = {
     recompute=st.sampled_from(LEAST_FIRST),
     kept=st.sampled_from(["fp32", "fp16"]),
 )
-@hypothesis_settings(max_examples=200, deadline=None)
+@hypothesis_settings(max_examples=40, deadline=None)
 def test_a_larger_run_never_needs_less(data, name, recompute, kept):
     """Of tensors; what the allocator rounds may shrink by a little."""
     other = data.draw(st.fixed_dictionaries({n: st.integers(*SIZES[n]) for n in SIZES}))
@@ -207,10 +209,3 @@ def test_more_recomputation_never_needs_more_of_the_p4_networks():
             predict(changed(settings, {"model.recompute": each})).allocated for each in LEAST_FIRST
         ]
         assert needs == sorted(needs, reverse=True)
-
-
-def test_predicting_takes_less_than_a_millisecond():
-    start = time.perf_counter()
-    for _ in range(20):
-        predict(PLAIN)
-    assert (time.perf_counter() - start) / 20 < 1e-3

@@ -120,6 +120,7 @@ class PlacedRun:
         watch.purpose = "average"
         average.network = platform.place(formulation.network(settings.model))
         average.network.requires_grad_(requires_grad=False)
+        average._updates = torch.zeros(())  # the one it was made with is on the meta device
         watch.purpose = "activations"
         # Disabled: a scaler takes a few bytes, and fetches a value, which fake tensors have not.
         scaler = torch.GradScaler(platform.device.type, enabled=False)
@@ -168,7 +169,6 @@ class PlacedRun:
             state.optimizer,
             state.scaler,
             platform,
-            accumulation_steps=len(self.batches),
             grad_clip=self.settings.train.grad_clip,
         )
 

@@ -10,11 +10,13 @@ from hypothesis import strategies as st
 from losses.vgg_files import made_up_weights
 from torch._C._profiler import _EventType
 from torch.profiler import ProfilerActivity, profile
-from tracer import CATEGORIES, WORKSPACE_BYTES, CachingAllocator, reserved_bytes, trace
+from tracer import CATEGORIES, trace
 
 from vsr_device import Platform
 from vsr_losses import VGG16, HybridLoss
 from vsr_settings import Data, Hardware, Loss, Model, Settings, Train
+from vsr_settings.memory import WORKSPACE
+from vsr_settings.memory.allocator import CachingAllocator, reserved_bytes
 from vsr_train.step import Stepper, TrainingState
 
 GIB = 1 << 30
@@ -72,7 +74,7 @@ def test_what_stays_between_steps_is_known_from_the_number_of_parameters(network
     assert peak["parameters"] == peak["gradients"] == 4 * parameters
     assert peak["average"] == 4 * parameters + 4  # and how many updates it has followed
     assert 0 <= peak["optimiser"] - 8 * parameters < 4096
-    assert peak["perceptual weights"] == 4 * 7_635_264 + 2 * 3 * 4
+    assert peak["perceptual_weights"] == 4 * 7_635_264 + 2 * 3 * 4
 
 
 SMALL = {
@@ -101,7 +103,7 @@ def test_the_trace_is_what_a_real_step_takes_but_for_operators_own_workspaces(na
     peak, workspace = measured_on_cpu(settings, precision)
     traced = trace(settings, precision).peak_bytes
     assert traced == pytest.approx(peak, rel=0.01)
-    assert workspace < WORKSPACE_BYTES
+    assert workspace < WORKSPACE
 
 
 def measured_on_cpu(settings, precision):
@@ -318,7 +320,7 @@ def test_the_trace_is_what_the_card_counts(card, network, recompute, precision):
     assert steps_on(card, Settings(model=model), precision, 1)
     allocated = torch.cuda.max_memory_allocated() - before
     assert traced <= allocated * 1.05
-    assert allocated <= traced + WORKSPACE_BYTES
+    assert allocated <= traced + WORKSPACE
 
 
 @pytest.mark.cuda

@@ -88,6 +88,7 @@ def workload(settings: Settings, kept: Precision) -> Workload:
     """What of a run its memory depends on."""
     model, loss, train = _resolved(settings.model), settings.loss, settings.train
     terms = tuple(name for name in TERMS if getattr(loss, f"{name}_weight") > 0)
+    terms = terms or TERMS[:1]  # no loss at all is refused, and not for its memory
     return Workload(
         model=model,
         terms=terms,

@@ -8,7 +8,7 @@ from vsr_settings.memory import (
     budget_mib,
     fits,
     least_recomputation,
-    needed_mib,
+    needed_text,
     recomputing,
 )
 from vsr_settings.precision import device_of
@@ -151,7 +151,7 @@ def over_budget(settings: Settings) -> str:
     """What a step needs and what the card has, in one sentence."""
     itself = card(settings.hardware)
     return (
-        f"a training step needs {needed_mib(settings)} MiB with recompute "
+        f"a training step needs {needed_text(settings)} with recompute "
         f"{settings.model.recompute!r}, but a {itself.title} has {budget_mib(settings)} MiB for "
         f"it ({itself.vram_mib} less {itself.reserve_mib} in reserve)"
     )

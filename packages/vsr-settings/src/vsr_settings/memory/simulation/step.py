@@ -19,6 +19,9 @@ FIRST_BUCKET: Final = 1 * MIB
 BUCKET: Final = 25 * MIB
 """Bytes of gradients that DistributedDataParallel exchanges together: the first time, and then."""
 
+COUNT: Final = 8
+"""Bytes of the number of steps that were withheld."""
+
 
 @dataclass(frozen=True)
 class Workload:
@@ -47,6 +50,7 @@ class TrainingRun:
         self._work = work
         self._simulation = simulation = Simulation()
         loss, network, average = placed(simulation, work)
+        withheld = simulation.tensor((), COUNT)
         with simulation.made_for("gradients"):
             buckets = _buckets(network) if work.exchanges else []
         self._placed = self._taken()
@@ -61,7 +65,7 @@ class TrainingRun:
         _clip_gradients(network)
         self._update = self._taken()
         self._apart = len(simulation.categories)
-        del average, buckets, gradients, state, terms
+        del average, buckets, gradients, state, terms, withheld
 
     def fresh(self) -> list[Event]:
         """From nothing through two steps; at the end of the first the optimiser makes its state."""
@@ -129,6 +133,12 @@ class TrainingRun:
         return events
 
 
+class Average(Network):
+    """The moving average of the weights, and how many updates it has followed."""
+
+    updates: Tensor
+
+
 def placed(simulation: Simulation, work: Workload) -> tuple[HybridLoss, Network, Network]:
     """The loss, the network and its average, as a run puts them on its card."""
     channels_last = work.channels_last
@@ -137,7 +147,8 @@ def placed(simulation: Simulation, work: Workload) -> tuple[HybridLoss, Network,
     with simulation.made_for("parameters"):
         network = Network(simulation, work.model, channels_last=channels_last)
     with simulation.made_for("average"):
-        average = Network(simulation, work.model, learns=False, channels_last=channels_last)
+        average = Average(simulation, work.model, learns=False, channels_last=channels_last)
+        average.updates = simulation.tensor(())
     return loss, network, average
 
 
