@@ -1,4 +1,4 @@
-"""Every check a developer runs: `nox -s lint typing tests benchmarks isolated`.
+"""Every check a developer runs: `nox -s lint typing tests benchmarks reliability isolated`.
 
 With uv, environments share one copy of torch on disk: each links the files of uv's cache.
 """
@@ -46,6 +46,18 @@ def tests(session: nox.Session) -> None:
     install(session, "tests")
     session.run(
         "pytest", "tests", "--numprocesses=auto", "--dist=worksteal", "--cov", "--cov-report=term",
+        *session.posargs,
+    )  # fmt: skip
+
+
+@nox.session
+def reliability(session: nox.Session) -> None:
+    """Every kill, power cut, full disk, terminal, damaged file and fault of docs/reliability.md."""
+    install(session, "tests")
+    session.run(
+        "pytest", "tests/reliability", "tests/model/test_damaged_weights.py",
+        "tests/train/test_many_launches.py", "-m", "exhaustive or not exhaustive",
+        "-o", "junit_family=xunit1", "--junitxml=build/reliability.xml",  # has how many of each
         *session.posargs,
     )  # fmt: skip
 

@@ -67,6 +67,27 @@ def test_a_wheel_too_old_for_a_new_card_is_told_to_be_renewed():
         check_facts(facts, p4_settings(), FP16)
 
 
+@pytest.mark.parametrize(
+    ("architectures", "runs"),
+    [
+        (("sm_60", "compute_60"), True),
+        ((*CUDA_12_6, "compute_90"), True),
+        (("sm_60", "compute_120"), True),
+        (("sm_60", "compute_121"), False),
+        (("sm_60", "compute_120a"), False),  # PTX of one architecture alone
+    ],
+)
+def test_ptx_of_an_older_card_is_translated_with_a_word(architectures, runs):
+    facts = dataclasses.replace(
+        P4, name="NVIDIA GeForce RTX 5090", capability=(12, 0), architectures=architectures
+    )
+    if runs:
+        assert any("PTX" in note for note in check_facts(facts, p4_settings(), FP16))
+    else:
+        with pytest.raises(DeviceError, match="no kernels"):
+            check_facts(facts, p4_settings(), FP16)
+
+
 def test_a_user_who_knows_better_is_let_past_the_memory():
     facts = dataclasses.replace(P4, free_mib=900)
     assert check_facts(facts, p4_settings("hardware.allow_over_budget=true"), FP16) == ()

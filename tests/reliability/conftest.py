@@ -2,10 +2,10 @@
 
 import pytest
 from picture_pairs import tiny_run, write_pairs
-from reliability.runs import Nursery, outcome
+from reliability.runs import LAST_STEP, Nursery, outcome
 
-LONG = {"train.max_steps": "24", "train.save_every": "4", "train.val_every": "6"}
-"""A run with enough steps to be killed in."""
+LONG = {"train.max_steps": str(LAST_STEP), "train.save_every": "4", "train.val_every": "6"}
+"""A run that saves and validates several times."""
 
 VARIANTS = {
     "plain": {},

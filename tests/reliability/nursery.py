@@ -6,6 +6,7 @@ killed hundreds of times. Reads a job a line, as JSON; answers with the run's pr
 
 import json
 import os
+import signal
 import sys
 
 import torch
@@ -19,8 +20,13 @@ def serve():
     torch.set_num_threads(1)
     for line in sys.stdin:
         job = json.loads(line)
-        answer = wait(job["wait"]) if "wait" in job else start(job)
-        sys.stdout.write(f"{answer}\n")
+        if "wait" in job:
+            answer = wait(job["wait"])
+        elif "has ended" in job:
+            answer = has_ended(job["has ended"])
+        else:
+            answer = start(job)
+        sys.stdout.write(f"{json.dumps(answer)}\n")
         sys.stdout.flush()
 
 
@@ -32,6 +38,7 @@ def start(job):
     code = 70
     try:
         os.setsid()
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else ignored where the tests run by nohup
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         sys.stderr = stream(2, job["err"], job.get("encoding"))
         sys.stdout = stream(1, job["out"], job.get("encoding"))
@@ -65,6 +72,11 @@ def stream(number, path, encoding):
 def wait(process):
     """Wait for a run; return its exit code, negative for the signal that ended it."""
     return os.waitstatus_to_exitcode(os.waitpid(process, 0)[1])
+
+
+def has_ended(process):
+    """Tell whether a run has ended; it can still be waited for."""
+    return os.waitid(os.P_PID, process, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 if __name__ == "__main__":

@@ -3,9 +3,11 @@
 import hashlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from safetensors.torch import load_file
 from vsr_train.folder import latest_checkpoint
 
 NURSERY = Path(__file__).with_name("nursery.py")
+LAST_STEP = 24
+"""Of the runs: enough steps to be disturbed in."""
 TIMES = {"samples_per_s"}
 """Figures of a row that no two runs share."""
 
@@ -34,9 +38,24 @@ class Run:
         """Send a signal to the run alone."""
         os.kill(self.process, number)
 
+    def reach_a_moment(self, chance):
+        """Wait for a random step, or for the end, and a little longer.
+
+        By steps and not by the clock, or a slow machine would be disturbed at its start alone.
+        """
+        step = chance.integers(LAST_STEP)
+        while self.step < step and not self._nursery.ask({"has ended": self.process}):
+            time.sleep(0.005)
+        time.sleep(chance.uniform(0, 0.3))
+
+    @property
+    def step(self):
+        """The last step that the run has told of; 0 before the first."""
+        return max(map(int, re.findall(r"^step (\d+)/", self.out, re.MULTILINE)), default=0)
+
     def wait(self):
         """Wait for the end; return the exit code."""
-        return int(self._nursery.ask({"wait": self.process}))
+        return self._nursery.ask({"wait": self.process})
 
     @property
     def out(self):
@@ -66,7 +85,7 @@ class Nursery:
     def ask(self, job):
         self._process.stdin.write(json.dumps(job) + "\n")
         self._process.stdin.flush()
-        return self._process.stdout.readline()
+        return json.loads(self._process.stdout.readline())
 
     def start(self, options, *arguments, log, **terminal):
         """Start a run; its output and errors go to files that begin with `log`.
@@ -77,7 +96,7 @@ class Nursery:
         sets = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         out, err = Path(f"{log}.out"), Path(f"{log}.err")
         job = {"arguments": [*sets, *arguments], "out": str(out), "err": str(err), **terminal}
-        return Run(self, int(self.ask(job)), out, err)
+        return Run(self, self.ask(job), out, err)
 
 
 def outcome(folder):

@@ -1,7 +1,5 @@
 """A run killed at any moment goes on from its newest checkpoint and ends as one never killed."""
 
-import time
-
 import numpy as np
 import pytest
 from reliability.conftest import VARIANTS
@@ -15,9 +13,9 @@ def kill_until_it_ends(nursery, options, folder, chance, most):
     """Start a run, kill it at a random moment, go on; return the kills until it got through."""
     kills = 0
     while True:
-        run = nursery.start(options, "--resume", "auto", log=folder / "log")
+        run = nursery.start(options, "--resume", "auto", log=folder / f"log{kills}")
         if kills < most:
-            time.sleep(chance.uniform(0.02, 1.2))
+            run.reach_a_moment(chance)
             run.kill()
         code = run.wait()
         assert "Traceback" not in run.err

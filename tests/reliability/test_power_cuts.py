@@ -9,7 +9,6 @@ import os
 import re
 import shutil
 import subprocess
-import time
 from contextlib import contextmanager
 
 import numpy as np
@@ -63,14 +62,14 @@ def place(tmp_path):
     return tmp_path
 
 
-def cut_and_go_on(nursery, options_of, folder, variant, moment):
-    """Cut the power at a moment; resume on what the disk held. Return outcome and steps lost."""
+def cut_and_go_on(nursery, options_of, folder, variant, chance):
+    """Cut the power at a random moment and go on: the outcome, where from, and the step reached."""
     image, copy = folder / "disk.img", folder / "after.img"
     with file_system(image, folder / "disk"):
         run = nursery.start(options_of(folder / "disk", variant), log=folder / "log")
-        time.sleep(moment)
+        run.reach_a_moment(chance)
+        reached = run.step
         copy_at_one_moment(image, copy)
-        promised = re.findall(r"^step (\d+)/", run.out, re.MULTILINE)
         run.kill()
         run.wait()
     with file_system(copy, folder / "disk", fresh=False):
@@ -80,11 +79,12 @@ def cut_and_go_on(nursery, options_of, folder, variant, moment):
         assert resumed.wait() == 0, resumed.err
         at = re.findall(r"resumed from .* at step (\d+)", resumed.out)
         found = outcome(folder / "disk" / "runs" / "tiny")
-    return found, int(at[0]) if at else 0, int(promised[-1]) if promised else 0
+    return found, int(at[0]) if at else 0, reached
 
 
 def test_a_power_cut_loses_no_more_than_the_newest_save(nursery, options_of, undisturbed, place):
-    found, resumed_at, reached = cut_and_go_on(nursery, options_of, place, "plain", 1.2)
+    chance = np.random.default_rng(1)
+    found, resumed_at, reached = cut_and_go_on(nursery, options_of, place, "plain", chance)
     assert not differences(found, undisturbed())
     assert resumed_at >= reached - 2 * 4  # saved every 4 steps; one save may be on its way
 
@@ -98,8 +98,7 @@ def test_thirty_power_cuts_lose_no_more_than_the_newest_save(
     while cuts < CUTS // 3:
         folder = place / str(cuts)
         folder.mkdir()
-        moment = chance.uniform(0.3, 2.5)
-        found, resumed_at, reached = cut_and_go_on(nursery, options_of, folder, variant, moment)
+        found, resumed_at, reached = cut_and_go_on(nursery, options_of, folder, variant, chance)
         assert not differences(found, undisturbed(variant))
         assert resumed_at >= reached - 2 * 4
         cuts, saved = cuts + 1, saved + (resumed_at > 0)

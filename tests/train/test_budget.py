@@ -1,11 +1,11 @@
-"""The closed form of the memory budget against the trace, and its allocator against the replay."""
+"""The simulated step against the trace of the real one, and its allocator against the replay."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tracer import trace
+from tracer import trace, trace_beginning
 
 from vsr_settings import Hardware, Settings, load, precision
 from vsr_settings.memory import LEAST_FIRST, changed, predict_in, work_per_sample
@@ -29,25 +29,32 @@ ANYTHING = {
 
 
 def holds(run, kept):
-    """Never under, at most 5 % over; the allocator never under; operations to the digit."""
+    """Live bytes and operations to the digit; what the allocator holds never under, 3 % over."""
     predicted, traced = predict_in(run, kept), trace(run, kept)
-    assert traced.peak_bytes <= predicted.allocated <= 1.05 * traced.peak_bytes
-    assert predicted.reserved - predicted.workspace >= traced.reserved_bytes
+    held = max(traced.reserved_bytes, trace_beginning(run, kept).reserved_bytes)
+    assert predicted.allocated == traced.peak_bytes
+    assert held <= predicted.reserved - predicted.workspace <= 1.03 * held
     assert work_per_sample(run).total == traced.flops_per_sample
 
 
 @pytest.mark.slow
-@given(values=st.fixed_dictionaries(ANYTHING), kept=st.sampled_from(["fp32", "fp16", "bf16"]))
-@settings(
-    max_examples=20,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.too_slow],
+@pytest.mark.parametrize(
+    "examples", [20, pytest.param(1000, marks=pytest.mark.exhaustive)], ids=lambda n: f"{n} runs"
 )
-def test_the_prediction_is_never_under_the_trace_nor_much_over(values, kept):
-    run = changed(Settings(hardware=Hardware(preset="cpu")), values)
-    chunk = 1 if values["data.patch"] % 2 else values["train.batch_size"]
-    holds(changed(run, {"loss.perceptual_chunk": chunk}), kept)
+def test_the_prediction_is_the_trace_whatever_the_settings(examples):
+    @given(values=st.fixed_dictionaries(ANYTHING), kept=st.sampled_from(["fp32", "fp16", "bf16"]))
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    def check(values, kept):
+        run = changed(Settings(hardware=Hardware(preset="cpu")), values)
+        chunk = 1 if values["data.patch"] % 2 else values["train.batch_size"]
+        holds(changed(run, {"loss.perceptual_chunk": chunk}), kept)
+
+    check()
 
 
 @pytest.mark.slow

@@ -42,7 +42,12 @@ def assert_same_run(one, other, *, rtol=1e-9):
         assert numbers[0].keys() == numbers[1].keys()
         for name, value in numbers[0].items():
             torch.testing.assert_close(
-                numbers[1][name], value, rtol=max(rtol, 1e-7), atol=1e-6, equal_nan=True, msg=name
+                numbers[1][name],
+                value,
+                rtol=max(rtol, 1e-7),
+                atol=max(rtol, 1e-6),
+                equal_nan=True,
+                msg=name,
             )
 
 

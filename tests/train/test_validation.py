@@ -9,10 +9,13 @@ import torch
 from skimage.metrics import peak_signal_noise_ratio
 
 from vsr_data import Clip, Footage, open_validation, validation_windows
-from vsr_device import choose_platform
+from vsr_device import DeviceError, Platform, choose_platform
 from vsr_model import Network
+from vsr_settings import load
+from vsr_settings.memory import MIB, budget_mib, changed, predict_validation
 from vsr_train.folder import RunFolder
-from vsr_train.validation import Validator
+from vsr_train.report import validation_line
+from vsr_train.validation import Validator, fitting
 
 
 def noisy_network(settings, fill=0.02):
@@ -144,6 +147,32 @@ def test_a_film_that_changes_by_another_amount_than_its_ground_truth_has_that_ch
     assert math.isclose(scores["change_error"], abs(pace - 1) / 255, abs_tol=1e-6)
 
 
+class _Noise(_Film):
+    """The same film with something to restore in its ground truth."""
+
+    name = "noise"
+
+    def window(self, i):
+        lq, _ = super().window(i)
+        return lq, np.random.default_rng(i).integers(256, size=(48, 48, 3), dtype=np.uint8)
+
+
+def test_flat_windows_lift_no_figure_and_are_counted(settings_of):
+    settings = settings_of()
+    network, platform = Network(settings.model).eval(), choose_platform(settings)
+
+    def measure(*clips):
+        return Validator(Footage(clips), settings, platform).measure(network)
+
+    telling, both, flat = measure(_Noise()), measure(_Film(), _Noise()), measure(_Film())
+    assert both.mean == telling.mean
+    assert both.sources == telling.sources
+    assert both.flat == settings.data.val_windows
+    assert telling.flat == flat.flat == 0  # where all are flat, they are all there is
+    assert "flat windows left out" in validation_line(1, both)
+    assert "flat" not in validation_line(1, telling)
+
+
 class _Answer(Clip):
     """A window of noise whose ground truth is what a network makes of it, rounded."""
 
@@ -189,3 +218,39 @@ def test_validating_alone_measures_a_checkpoint_and_writes_nothing(command, sett
         assert code == 0
         assert "over bicubic" in out
     assert {path: path.stat().st_mtime_ns for path in folder.path.rglob("*")} == before
+
+
+class Sized:
+    """As much of a clip as its size."""
+
+    def __init__(self, height, width):
+        self.lq_size = height, width
+
+
+def on_a_p4(*options):
+    paths = ["data.train=demo", "data.val=demo", "loss.perceptual_weight=0"]
+    return load(None, ["hardware.preset=tesla-p4", "data.val_tile=2048", *paths, *options], {})
+
+
+CARD = Platform(torch.device("cuda", 0), torch.float16, torch.contiguous_format)
+
+
+def test_a_validation_that_would_not_fit_the_card_goes_by_smaller_tiles():
+    settings, footage = on_a_p4(), Footage((Sized(90, 160), Sized(720, 1280)))
+    tile = fitting(settings, footage, CARD)
+    assert 16 <= tile < 2048
+    smaller = changed(settings, {"data.val_tile": tile})
+    assert predict_validation(smaller, 720, 1280).reserved <= budget_mib(settings) * MIB
+    assert fitting(settings, Footage((Sized(90, 160),)), CARD) == 2048
+
+
+def test_frames_that_no_tile_makes_fit_are_refused_before_the_run_starts():
+    footage = Footage((Sized(4000, 7000),))
+    with pytest.raises(DeviceError, match=r"21000×12000 .* 7061 MiB"):
+        fitting(on_a_p4(), footage, CARD)
+    assert fitting(on_a_p4("hardware.allow_over_budget=true"), footage, CARD) == 2048
+
+
+def test_what_is_not_budgeted_is_validated_as_asked():
+    platform = Platform(torch.device("cpu"), None, torch.channels_last)
+    assert fitting(on_a_p4(), Footage((Sized(4000, 7000),)), platform) == 2048

@@ -70,7 +70,7 @@ def check_facts(facts: CardFacts, settings: Settings, platform: Platform) -> tup
 
 def _reasons_against(facts: CardFacts, settings: Settings) -> Iterator[str]:
     major, minor = facts.capability
-    if not has_kernels(facts.architectures, facts.capability):
+    if not (has_kernels(facts.architectures, facts.capability) or _translated(facts)):
         carried = ", ".join(facts.architectures)
         yield (
             f"torch {facts.torch} has no kernels for its compute capability {major}.{minor}, only "
@@ -104,6 +104,12 @@ def has_kernels(architectures: tuple[str, ...], capability: tuple[int, int]) -> 
     return False
 
 
+def _translated(facts: CardFacts) -> bool:
+    """Tell whether the driver makes kernels for a card from the wheel's PTX, which is older."""
+    ptx = (re.fullmatch(r"compute_(\d+)(\d)", name) for name in facts.architectures)
+    return any((int(match[1]), int(match[2])) <= facts.capability for match in ptx if match)
+
+
 def _wheel_advice(capability: tuple[int, int]) -> str:
     if capability < (7, 5):
         return (
@@ -126,6 +132,11 @@ def _notes(facts: CardFacts, settings: Settings, platform: Platform) -> Iterator
         yield (
             f"the card has {facts.total_mib} MiB, {planned.vram_mib - facts.total_mib} fewer than "
             f"planned: set hardware.vram_mib = {facts.total_mib}"
+        )
+    if not has_kernels(facts.architectures, facts.capability):
+        yield (
+            f"torch {facts.torch} has only PTX for this card: the driver translates it, minutes at "
+            "the first start; a newer torch may bring kernels"
         )
     if platform.amp_dtype == torch.bfloat16 and facts.capability < (8, 0):
         yield "bf16 is emulated on this card, very slowly: set train.amp_dtype = 'fp16'"

@@ -15,7 +15,7 @@ def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
     chosen = _parser().parse_args(arguments)
     # GNU's OpenMP lets waiting threads spin: beside one other busy process, a run on two cores then
-    # loses nine tenths of its pace (docs/benchmarks.md).
+    # loses nine tenths of its pace (docs/decisions/train-threads.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     try:
         with Signals() as signals:

@@ -66,7 +66,12 @@ class _Loop:
         self._steps = self._draw_steps()
         self._schedule = Schedule(run.settings.train)
         self._validator = Validator(
-            run.validation, run.settings, run.platform, run.loss.perceptual, run.processes
+            run.validation,
+            run.settings,
+            run.platform,
+            run.loss.perceptual,
+            run.processes,
+            tile=run.tile,
         )
         self._stepper = Stepper(
             run.processes.wrap(run.state.network, run.platform),
@@ -144,19 +149,19 @@ class _Loop:
         return Request(self._run.processes.union(asked))
 
     def _attend(self, lr: Tensor, due: Request) -> None:
-        """Log, validate and save what is due; show pictures last, for they alone may fail."""
+        """Log, validate, show and save what is due.
+
+        Saving comes last: a run that goes on from a checkpoint finds all that came before it.
+        """
         self._writer.poll()
         if self._report is not None:
             self._report.advance(self._run.state.step)
         if Request.LOG in due:
             self._log(lr)
-        validation = self._validate() if Request.VALIDATE in due else None
+        if Request.VALIDATE in due:
+            self._validate()
         if Request.SAVE in due:
             self._save()
-        if self._report is not None and validation is not None:
-            self._clock.pause()
-            self._report.show_validation(self._run.state.step, validation)
-            self._clock.resume()
 
     def _log(self, lr: Tensor) -> None:
         state, interval = self._run.state, self._clock.fetch(self._run.processes)
@@ -214,22 +219,20 @@ class _Loop:
         )
         return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
 
-    def _validate(self) -> Validation | None:
-        """Measure the averaged weights, log the row and keep them if they are the best."""
+    def _validate(self) -> None:
+        """Measure the averaged weights, log and show it, and keep them if they are the best."""
         run, state = self._run, self._run.state
         self._check_weights()
         self._clock.pause()
         self._last = self._validator.measure(state.average.network)
-        if self._report is None:
-            self._clock.resume()
-            return None
-        self._report.log_validation(state.step, self._last)
-        self._watch.add_validation(state.step, self._last.mean["gain_db"])
-        if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
-            state.best = {"step": state.step, **self._last.mean}
-            run.folder.save_best(state.average.network, best_facts(state))
+        if self._report is not None:
+            self._report.log_validation(state.step, self._last)
+            self._watch.add_validation(state.step, self._last.mean["gain_db"])
+            if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
+                state.best = {"step": state.step, **self._last.mean}
+                run.folder.save_best(state.average.network, best_facts(state))
+            self._report.show_validation(state.step, self._last)
         self._clock.resume()
-        return self._last
 
     def _save(self, *, in_order: bool = True) -> None:
         """Save the run; out of order, where a process has failed, without asking the others."""

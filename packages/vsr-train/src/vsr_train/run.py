@@ -31,7 +31,7 @@ from vsr_train.joining import join_others
 from vsr_train.rehearsal import Rehearsal, rehearse
 from vsr_train.report import describe, sources_table, validation_line
 from vsr_train.step import TrainingState
-from vsr_train.validation import Validator
+from vsr_train.validation import Validator, fitting
 
 
 @dataclass(frozen=True)
@@ -50,6 +50,8 @@ class Run:
     processes: Processes
     rehearsal: Rehearsal | None
     """What two steps took on the card, if there is one."""
+    tile: int
+    """Side of the tiles that validation enlarges frames in."""
     notes: tuple[str, ...]
     """What happened while it was put together."""
 
@@ -95,6 +97,9 @@ def prepare(
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
     notes += _check_pairs(training, settings)
+    tile = fitting(settings, validation, platform)
+    if tile < settings.data.val_tile:
+        notes += (f"validation goes by tiles of {tile} pixels, with which it fits the card",)
     platform.place(loss)
     state = TrainingState.fresh(settings, platform)
     if processes.is_first:
@@ -115,6 +120,7 @@ def prepare(
         source=source,
         processes=processes,
         rehearsal=rehearsal,
+        tile=tile,
         notes=notes,
     )
 
@@ -144,6 +150,8 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
     platform = choose_platform(settings)
     state = TrainingState.fresh(settings, platform)
     folder = RunFolder.of(settings)
+    named = f"the newest checkpoint of {folder.path}" if resume == "auto" else resume
+    console.print(f"measuring {named}", soft_wrap=True)
     source = choose_source(folder, settings, resume=resume)
     if source.path is None:
         raise RunError(
@@ -151,12 +159,14 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
             "checkpoint or weights with --resume PATH"
         )
     load_network(source, state)
-    console.print(f"measuring {source.path}", soft_wrap=True, highlight=False, markup=False)
+    check_sources(settings.data, settings.model)
     loss = platform.place(HybridLoss(settings.loss))
     footage = open_validation(settings.data, settings.model)
-    found = Validator(footage, settings, platform, loss.perceptual).measure(state.average.network)
+    tile = fitting(settings, footage, platform)
+    validator = Validator(footage, settings, platform, loss.perceptual, tile=tile)
+    found = validator.measure(state.average.network)
     console.print(sources_table(found.sources))
-    console.print(validation_line(state.step, found.mean), soft_wrap=True, highlight=False)
+    console.print(validation_line(state.step, found), soft_wrap=True)
 
 
 def opening(run: Run) -> list[str]:

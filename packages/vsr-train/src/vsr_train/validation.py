@@ -3,6 +3,7 @@
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, zip_longest
@@ -14,10 +15,11 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from vsr_data import Clip, Footage, validation_windows
-from vsr_device import Platform, Processes
+from vsr_device import DeviceError, Platform, Processes
 from vsr_losses import PerceptualLoss, luma, psnr, sharpness, ssim
 from vsr_model import Network, enlarge
-from vsr_settings import Settings
+from vsr_settings import Settings, card
+from vsr_settings.memory import MIB, budget_mib, fitting_tile, predict_validation
 from vsr_train.watch import detail, detail_statistics
 
 MOST_PICTURES = 8
@@ -29,6 +31,9 @@ PERCEPTUAL_SIDE = 540
 Scores = dict[str, float]
 
 T = TypeVar("T")
+
+FLAT_DB = 20 * math.log10(255 / 0.5)
+"""PSNR in dB of pictures half a code value apart: nothing that 8 bits can show is missing."""
 
 _NOTHING: Any = object()
 
@@ -53,6 +58,8 @@ class Validation:
     """The same for every clip by name."""
     comparisons: tuple[Comparison, ...]
     """The first window of each of the first clips."""
+    flat: int
+    """Windows left out, as nothing in them is to be restored: black or of one colour."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +72,28 @@ class _Window:
     """Where the window is one that is shown."""
 
 
+def fitting(settings: Settings, footage: Footage, platform: Platform) -> int:
+    """Return the side of the tiles with which validation fits the card; it changes no figure.
+
+    Raises:
+        DeviceError: if whole frames are too large for the card whatever their tiles.
+    """
+    most = settings.data.val_tile
+    if platform.device.type != "cuda" or budget_mib(settings) is None:
+        return most
+    height, width = max((clip.lq_size for clip in footage.clips), key=math.prod)
+    tile = most if settings.hardware.allow_over_budget else fitting_tile(settings, height, width)
+    if tile is None:
+        needed = predict_validation(settings, height, width).reserved // MIB
+        raise DeviceError(
+            f"validating frames of {width * settings.model.scale}×{height * settings.model.scale} "
+            f"is predicted to take {needed} MiB, and a {card(settings.hardware).title} has "
+            f"{budget_mib(settings)} MiB for it; name smaller footage as data.val, or set "
+            "hardware.allow_over_budget = true"
+        )
+    return tile
+
+
 class Validator:
     """Measures networks on the same windows, in fp32, whole frames by tiles.
 
@@ -75,7 +104,8 @@ class Validator:
     truth's fine detail; `detail_ratio` and `detail_correlation` of what is added to the bilinear
     base with what is missing from it; `change_error`, the mean absolute error of the change from
     this frame to the next, where there is one; `perceptual`, VGG16's distance, where training has
-    it.
+    it. Windows that bicubic interpolation restores to within half a code value are left out, where
+    others are there: they would lift every mean and tell nothing of the network.
 
     Args:
         footage: the validation clips.
@@ -83,6 +113,7 @@ class Validator:
         platform: where to compute.
         perceptual: VGG16's distance, or None.
         processes: those that share the windows.
+        tile: side of the tiles, see `fitting`; None takes `data.val_tile`.
     """
 
     def __init__(
@@ -92,8 +123,11 @@ class Validator:
         platform: Platform,
         perceptual: PerceptualLoss | None = None,
         processes: Processes = Processes(),  # noqa: B008 - frozen
+        *,
+        tile: int | None = None,
     ) -> None:
         self._footage = footage
+        self._tile = tile or settings.data.val_tile
         self._data = settings.data
         self._scale = settings.model.scale
         self._platform = platform
@@ -111,12 +145,15 @@ class Validator:
         scores = self._processes.gather([window.scores for window in own])
         names = self._processes.gather([window.clip for window in own])
         shown = self._processes.collect([window.comparison for window in own])
+        found = list(zip(_dealt(names), _dealt(scores), strict=True))
+        telling = [(name, each) for name, each in found if each["psnr_bicubic"] < FLAT_DB] or found
         by_clip: dict[str, list[Scores]] = {}
-        for name, each in zip(_dealt(names), _dealt(scores), strict=True):
+        for name, each in telling:
             by_clip.setdefault(name, []).append(each)
         sources = {name: _mean(windows) for name, windows in by_clip.items()}
         comparisons = tuple(each for each in _dealt(shown) if each is not None)
-        return Validation(_mean(list(sources.values())), sources, comparisons)
+        flat = len(found) - len(telling)
+        return Validation(_mean(list(sources.values())), sources, comparisons, flat)
 
     def _measure_share(self, network: Network) -> list[_Window]:
         """Measure every window whose turn it is, of as many as there are processes."""
@@ -145,7 +182,7 @@ class Validator:
         return set(list(accumulate(per_clip, initial=0))[: len(clips)])
 
     def _enlarge(self, network: Network, lq_1TCHW: Tensor) -> Tensor:
-        return enlarge(network, lq_1TCHW, self._data.val_tile).clamp_(0, 1)
+        return enlarge(network, lq_1TCHW, self._tile).clamp_(0, 1)
 
     def _score(
         self, network: Network, lq_1TCHW: Tensor, sr: Tensor, bicubic: Tensor, gt_1CHW: Tensor

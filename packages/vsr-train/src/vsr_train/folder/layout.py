@@ -88,9 +88,10 @@ class RunFolder:
             RunError: if the disk refuses.
         """
         try:
-            for folder in (self.path, self.checkpoints):
-                make_folder(folder)
-                remove_partials(folder)
+            make_folder(self.checkpoints)
+            for folder in (self.path, self.checkpoints, self.pictures):
+                if folder.is_dir():
+                    remove_partials(folder)
             with replacing(self.settings) as file:
                 file.write(to_toml(settings).encode())
             self._forget_after(start_step)

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
+from vsr_files import make_folder, replacing
 from vsr_losses import psnr
 from vsr_train.validation import Comparison
 
@@ -19,7 +20,11 @@ CAPTION = 16
 
 
 def write_comparison(comparison: Comparison, path: Path) -> None:
-    """Write one comparison, each panel with its PSNR over what is shown."""
+    """Write one comparison, each panel with its PSNR over what is shown; it is on the disk then.
+
+    Raises:
+        OSError: if the disk refuses; nothing of it is left.
+    """
     gt = _centre(comparison.gt_CHW)
     panels = {
         "bicubic": _centre(comparison.bicubic_CHW),
@@ -33,8 +38,9 @@ def write_comparison(comparison: Comparison, path: Path) -> None:
         sheet.paste(Image.fromarray(_pixels(panel_CHW)), (column * width, 0))
         score = "" if panel_CHW is gt else f" {float(psnr(panel_CHW[None], gt[None])):.2f} dB"
         pen.text((column * width + 4, height + 2), name + score, fill="black")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sheet.save(path)
+    make_folder(path.parent)
+    with replacing(path) as file:
+        sheet.save(file, format="PNG")
 
 
 def _centre(picture_CHW: Tensor) -> Tensor:

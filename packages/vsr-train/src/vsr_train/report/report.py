@@ -98,7 +98,7 @@ class Report:
         """Write something that is only for looking at; where it fails, say so once and go on."""
         try:
             write()
-        except (OSError, RuntimeError, ValueError) as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is, the run is worth more
             if what not in self._failed:
                 self._failed.add(what)
                 self.say(f"warning: {what} cannot be written ({error}); the run goes on")
@@ -149,12 +149,10 @@ class Report:
 
     def log_validation(self, step: int, validation: Validation) -> None:
         """Log and tell what a validation found."""
-        mean = validation.mean
-        self._folder.log(
-            {"kind": "validation", "step": step, **mean, "sources": validation.sources}
-        )
+        figures = {**validation.mean, "flat": validation.flat, "sources": validation.sources}
+        self._folder.log({"kind": "validation", "step": step, **figures})
         verdict = f" · {self._verdict}" if self._verdict else ""
-        self.say(validation_line(step, mean) + verdict)
+        self.say(validation_line(step, validation) + verdict)
 
     def show_validation(self, step: int, validation: Validation) -> None:
         """Plot a validation's figures and write its pictures."""
@@ -215,13 +213,16 @@ class Report:
             )
 
 
-def validation_line(step: int, mean: Scores) -> str:
+def validation_line(step: int, validation: Validation) -> str:
     """Return what a validation found, in one line."""
+    mean, flat = validation.mean, validation.flat
+    left_out = f" · {flat} flat window{'s' * (flat > 1)} left out" if flat else ""
     gains = f"{mean['gain_bicubic_db']:+.2f} over bicubic, {mean['gain_db']:+.2f} over bilinear"
     return (
         f"step {step} · PSNR {mean['psnr']:.2f} dB, {gains} · Y {mean['psnr_y']:.2f} dB"
         f" · SSIM {mean['ssim']:.4f} · sharpness {mean['sharpness']:.0%}"
         f" (bicubic {mean['sharpness_bicubic']:.0%}) · neighbours {mean['temporal_db']:+.3f} dB"
+        f"{left_out}"
     )
 
 

@@ -212,7 +212,7 @@ def _clipped(case: Case) -> Iterator[Cause]:
 
 def _small_lr(case: Case) -> Iterator[Cause]:
     largest, lr = case.largest_update, case.train.max_lr
-    better = _rounded(min(1e-3, lr * GOOD_UPDATE / largest)) if largest > 0 else lr
+    better = _rounded(min(1e-3, _suited_lr(case)))
     if largest < SMALL_UPDATE and better > lr:
         stifled = case.update_per_lr < STIFLED
         yield Cause(
@@ -227,7 +227,7 @@ def _small_lr(case: Case) -> Iterator[Cause]:
 def _large_lr(case: Case) -> Iterator[Cause]:
     largest, growth = case.largest_update, case.weight_growth
     if largest > LARGE_UPDATE or not growth < 2:
-        better = _rounded(min(case.train.max_lr / 10, case.train.max_lr * GOOD_UPDATE / largest))
+        better = _rounded(min(case.train.max_lr / 10, _suited_lr(case)))
         yield Cause(
             "learning rate too large",
             0.91 if case.judgement.verdict == "diverging" or largest > 2 * LARGE_UPDATE else 0.7,
@@ -235,6 +235,12 @@ def _large_lr(case: Case) -> Iterator[Cause]:
             f"{growth:.2g} times the first",
             f"lower train.max_lr from {case.train.max_lr:g} to {max(better, 1e-5):g}",
         )
+
+
+def _suited_lr(case: Case) -> float:
+    """The learning rate whose steps would change the weights as much as those that learn do."""
+    lr = case.train.max_lr
+    return lr * GOOD_UPDATE / case.largest_update if case.largest_update > 0 else lr
 
 
 def _noise(case: Case) -> Iterator[Cause]:
