@@ -27,7 +27,7 @@ from vsr_train.folder import (
     save_checkpoint,
     take_up,
 )
-from vsr_train.folder.history import prune
+from vsr_train.folder.retention import prune
 from vsr_train.step import TrainingState
 
 

@@ -1,10 +1,9 @@
-"""The checkpoints of a folder: which there are, which are kept, and going back to an older one.
+"""The checkpoints of a folder: which there are, and going back to an older one.
 
 Only regular files named exactly as ours are ours. Everything else that lies beside them, copies
 under other names, folders, FIFOs and links, is left alone and never opened.
 """
 
-import contextlib
 import os
 import re
 import shutil
@@ -51,25 +50,6 @@ def checkpoints_in(folder: Path) -> list[Path]:
             f"folder {str(folder)!r} cannot be read ({error.strerror}); see run.dir and run.name"
         ) from error
     return sorted(steps, key=steps.__getitem__, reverse=True)
-
-
-def prune(folder: Path, *, written: Path, keep: int, keep_every: int) -> None:
-    """Delete checkpoints that are no longer kept; `written` is never among them.
-
-    Args:
-        folder: of the checkpoints.
-        written: the one just written, which is on the disk.
-        keep: how many of the latest are kept.
-        keep_every: multiples of this step are kept for ever; 0 for none.
-    """
-    for path in checkpoints_in(folder)[keep:]:
-        step = step_in_name(path)
-        is_kept = bool(keep_every and step and step % keep_every == 0)
-        if is_kept or path == written:
-            continue
-        with contextlib.suppress(OSError):  # the next save tries again, and minds the room left
-            path.unlink()
-            digest_beside(path).unlink(missing_ok=True)
 
 
 def digest_beside(path: Path) -> Path:

@@ -18,8 +18,9 @@ from vsr_settings import Settings, to_toml
 from vsr_train.errors import DivergedError, RunError
 from vsr_train.folder.checkpoint import FORMAT, latest_checkpoint, write_checkpoint
 from vsr_train.folder.contents import UnsoundError, check_finite
-from vsr_train.folder.history import checkpoint_name, prune
+from vsr_train.folder.history import checkpoint_name
 from vsr_train.folder.layout import RunFolder
+from vsr_train.folder.retention import prune
 from vsr_train.step.state import TrainingState
 
 MIB = 1 << 20
