@@ -155,19 +155,22 @@ def test_another_network_is_refused(folder, settings, settings_of):
             choose_source(folder, settings_of(**change), resume="auto")
 
 
+WATCH = {
+    "recorder": {"factors": 1.0, "clipped": 0.0, "steps": 1, "skipped": 0},
+    "snapshots": [],
+    "validations": [{"step": 1, "gain_db": 0.5}],
+    "incidents": 0,
+    "reported": "learning",
+}
+"""As versions before wrote it: without `undone`."""
+
+
 @pytest.mark.parametrize("part", ["training", "validation"])
 def test_other_footage_drops_what_was_learnt_about_the_old_and_says_so(folder, settings, part):
     folder.open(settings, start_step=0)
     state = state_after(settings, 1)
     state.aside, state.best = [4, 5], best_of(1)
-    recorder = {"factors": 1.0, "clipped": 0.0, "steps": 1, "skipped": 0}
-    state.watch = {
-        "recorder": recorder,
-        "snapshots": [],
-        "validations": [{"step": 1, "gain_db": 0.5}],
-        "incidents": 0,
-        "reported": "learning",
-    }
+    state.watch = WATCH
     save_weights(state.average.network, folder.best, best_facts(state))
     save_checkpoint(folder, state, settings)
     same, _ = resumed(folder, settings)
@@ -185,10 +188,19 @@ def test_other_footage_drops_what_was_learnt_about_the_old_and_says_so(folder, s
 
 def test_a_watch_that_is_not_todays_begins_anew_and_says_so(folder, settings):
     folder.open(settings, start_step=0)
-    for wrong in ({"looks": []}, {"recorder": {}}, "text", [torch.zeros(1)], None, {1: 2}):
+    undone = [WATCH | {"undone": wrong} for wrong in (5, None, [0], [True], ["1"], [1 << 80])]
+    for wrong in ({"looks": []}, {"recorder": {}}, "text", [torch.zeros(1)], None, {1: 2}, *undone):
         state = state_after(settings, 1)
         state.watch = wrong
         save_checkpoint(folder, state, settings)
         state, said = resumed(folder, settings)
         assert state.watch == {}
         assert "watch is not of this version: it begins anew" in said
+
+
+def test_incidents_that_are_not_examined_yet_are_taken_up(folder, settings):
+    folder.open(settings, start_step=0)
+    state = state_after(settings, 1)
+    state.watch = WATCH | {"undone": [1]}
+    save_checkpoint(folder, state, settings)
+    assert resumed(folder, settings)[0].watch == state.watch

@@ -1,14 +1,16 @@
 """What a checkpoint may hold of a watch: with anything else the watch begins anew."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from vsr_train.watch.snapshot import Snapshot
 from vsr_train.watch.verdicts import ValidationGain, Verdict
+
+Step = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class _Watch:
     validations: list[ValidationGain]
     incidents: int
     reported: Verdict | None
+    undone: list[Step] = field(default_factory=list)
+    """Older checkpoints have none."""
 
 
 def is_watch_state(stored: Any) -> bool:
