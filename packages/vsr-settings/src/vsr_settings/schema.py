@@ -225,8 +225,8 @@ class Train(Section):
     keep_checkpoints: Annotated[int, Field(ge=1, le=1000)] = 3
     """Latest checkpoints kept; older ones are deleted."""
     watch_every: Annotated[int, Field(ge=1)] = 100
-    """Steps between looks at whether the run learns; one takes about as long as a third of a
-    micro-batch."""
+    """Steps between snapshots of what the network adds, at most a fortieth of `max_steps` or 5, the
+    larger; one takes about a third of a micro-batch's time. Verdicts come with rows of the log."""
     on_stagnation: Literal["stop", "warn"] = "stop"
     """What happens to a run that stagnates or diverges, or whose training pairs are wrong: `stop`
     saves it and ends it with its diagnosis, `warn` tells the diagnosis and goes on."""
