@@ -88,12 +88,12 @@ def scene_with_two_bright_samples():
 
 def test_every_process_sets_the_windows_aside_that_a_single_one_would():
     alone = scene_with_two_bright_samples()
-    lines = alone.watch.undone_steps(alone.stream)
+    lines = alone.watch.examine_incidents(alone.stream)
     assert len(alone.stream.aside) >= 1
 
     def examine(processes):
         scene = scene_with_two_bright_samples()
-        return scene.watch.undone_steps(scene.stream, processes), scene.stream.aside
+        return scene.watch.examine_incidents(scene.stream, processes), scene.stream.aside
 
     for world_size in (2, 3):
         assert Circle(world_size).run(examine) == [(lines, alone.stream.aside)] * world_size
@@ -109,11 +109,11 @@ def test_a_step_that_was_not_finite_in_one_process_is_an_incident_of_all():
         terms = flawed if processes.rank == 1 else torch.ones(5)
         result = StepResult(terms, grad_norm, torch.ones(()), scaled=True)
         scene.watch._incidents.count(1, result)
-        return scene.watch.undone_steps(scene.stream, processes), scene.watch._incidents.total
+        return scene.watch.examine_incidents(scene.stream, processes), scene.watch._incidents.total
 
     (one, ones), (other, others) = Circle(2).run(examine)
     assert one == other
-    assert "step 1 undone" in one[0]
+    assert "step 1 was not finite" in one[0]
     assert (ones, others) == (1, 1)
 
 
@@ -126,23 +126,24 @@ def test_steps_of_one_row_are_examined_as_they_were_cut_whatever_the_first_sets_
         if scene.stream.sample(step, i)[1].float().mean() / 255 > scene.loss.perceptual.limit
     }
     assert culprits
-    lines = scene.watch.undone_steps(scene.stream)
+    lines = scene.watch.examine_incidents(scene.stream)
     assert not any("finite with the weights now" in line for line in lines)
     assert scene.stream.aside == culprits
 
 
-def test_an_undone_step_that_is_not_examined_yet_survives_a_checkpoint():
+def test_an_incident_that_is_not_examined_yet_survives_a_checkpoint():
     scene = scene_with_two_bright_samples()
     stored = (scene.watch.share_incidents(), scene.watch.state_dict())[1]
     resumed = Scene(scene.loss)
     resumed.watch.load_state_dict(stored)
-    assert resumed.watch.undone_steps(resumed.stream) == scene.watch.undone_steps(scene.stream)
+    lines = scene.watch.examine_incidents(scene.stream)
+    assert resumed.watch.examine_incidents(resumed.stream) == lines
 
 
 def test_a_network_that_breaks_on_every_sample_sets_none_aside():
     scene = Scene(ForcedLoss({"l1": 1.0}, scale=float("nan")))
     scene.step()
-    (line,) = scene.watch.undone_steps(scene.stream)
+    (line,) = scene.watch.examine_incidents(scene.stream)
     assert "for every sample" in line
     assert scene.stream.aside == frozenset()
 

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from vsr_train.signals import Interrupted, Request, Signals
+from vsr_train.signals import Action, Interrupted, Signals
 
 pytestmark = pytest.mark.usefixtures("heeded")
 
@@ -31,7 +31,7 @@ def test_in_a_run_the_first_signal_asks_and_the_second_stops_at_once(number):
         signals.defer()
         send(number)
         assert signals.stop_requested
-        assert signals.take() == signals.take() == Request.STOP
+        assert signals.take() == signals.take() == Action.STOP
         with pytest.raises(Interrupted):
             send(signal.SIGTERM)
 
@@ -41,8 +41,8 @@ def test_validating_and_saving_are_asked_for_once_each():
         signals.defer()
         send(signal.SIGUSR1)
         send(signal.SIGUSR2)
-        assert signals.take() == Request.VALIDATE | Request.SAVE
-        assert signals.take() == Request.NOTHING
+        assert signals.take() == Action.VALIDATE | Action.SAVE
+        assert signals.take() == Action.NOTHING
 
 
 def test_a_signal_that_the_caller_ignores_stays_ignored():

@@ -2,6 +2,7 @@
 nothing."""
 
 import json
+import re
 from dataclasses import replace
 
 import pytest
@@ -24,9 +25,9 @@ from vsr_train.watch.verdicts import (
     ABOVE_BICUBIC,
     JUDGED,
     ValidationGain,
+    first_judged_step,
     judge,
     judge_end,
-    patience,
 )
 from vsr_train.watch.watch import MOST_SNAPSHOTS, thinned
 
@@ -109,7 +110,7 @@ def test_figures_of_an_output_that_is_not_finite_are_nan(value):
 def test_before_patience_has_passed_nothing_stagnates(ratio, correlation, last):
     snapshots = snapshots_to(last * 50, ratio=ratio, correlation=correlation)
     assert verdict_of(snapshots) in (Verdict.WARMING_UP, Verdict.LEARNING)
-    assert last * 50 < patience(TRAIN)
+    assert last * 50 < first_judged_step(TRAIN)
 
 
 @given(correlation=st.floats(0.16, 1), ratio=st.floats(0.05, 2))
@@ -209,7 +210,8 @@ def test_calibration_of_grad_scaler_is_no_alarm():
 def case_of(snapshots, train=TRAIN, findings=(), **facts):
     sound = RunFacts(0.0, 0.0, 0.0, "", perceptual_trained=False)
     judgement = Judgement(Verdict.STAGNATING, "not learning")
-    return Case(judgement, snapshots, train, replace(sound, **facts), findings, pairs=16)
+    facts = replace(sound, **facts)
+    return Case(snapshots[-1].step, judgement, snapshots, train, facts, findings, pairs=16)
 
 
 CAUSES = {
@@ -252,6 +254,11 @@ CAUSES = {
     "random misalignment": case_of(
         snapshots_to(300), findings=(Finding("random misalignment", "fatal", "shifted"),)
     ),
+    "dead blocks": case_of(snapshots_to(300, blocks={"a": 0.0, "b": 0.0})),
+    "exploding blocks": case_of(snapshots_to(300, blocks={"a": 1e4, "b": 1e5})),
+    "too few steps": case_of(
+        snapshots_to(300, ratio=0.02, correlation=0.1), TRAIN.model_copy(update={"max_steps": 300})
+    ),
     "unexplained": case_of(snapshots_to(300)),
 }  # fmt: skip
 
@@ -275,6 +282,40 @@ def test_every_cause_has_evidence_and_a_change_and_is_told_in_order(case, tmp_pa
         assert cause.evidence in text
         assert cause.remedy in text
     assert diagnosis.causes[0].name in diagnosis.headline
+
+
+@given(
+    lr=st.floats(1e-9, 9e-4) | st.floats(1e-3, 1), decay=st.floats(0, 10),
+    clip=st.floats(1e-9, 0.9) | st.floats(1, 1e6),
+    update=st.floats(0, 1) | st.just(float("inf")), shrunk=st.floats(0.1, 3),
+    share=st.floats(0.5, 1),
+)  # fmt: skip
+def test_what_a_remedy_says_to_raise_is_raised_and_to_lower_is_lowered(
+    lr, decay, clip, update, shrunk, share
+):
+    train = {"max_lr": lr, "weight_decay": decay, "grad_clip": clip, "max_steps": 300}
+    figures = {
+        "lr": lr, "clip_factor": 1e-3, "update_ratio": {WHOLE: update}, "ratio": 0.02,
+        "correlation": 0.1, "shares": {"l1": 1 - share, "ms": share},
+        "alignment": {"l1": 1.0, "ms": 0.0},
+    }  # fmt: skip
+    snapshots = [
+        snapshot_at(50, **figures),
+        snapshot_at(300, **figures, weight_norm=10 * shrunk),
+    ]
+    case = case_of(snapshots, TRAIN.model_copy(update=train))
+    remedies = [cause.remedy for cause in causes(case)]
+    told = [re.search(r"(raise|lower) \S+ from ([^ ,]+) to ([^ ,]+)", each) for each in remedies]
+    for verb, now, then in (match.groups() for match in told if match):
+        assert (float(then) > float(now)) == (verb == "raise")
+    (divisor,) = (float(each.split()[3]) for each in remedies if each.startswith("divide"))
+    assert divisor >= 2
+
+
+def test_a_diagnosis_names_the_step_it_was_made_at_and_the_latest_snapshots():
+    diagnosis = diagnose(replace(CAUSES["unexplained"], step=310))
+    assert diagnosis.headline.startswith("stagnating at step 310")
+    assert diagnosis.seen[0] == "the latest snapshot is of step 300"
 
 
 # The end of a run
@@ -341,12 +382,12 @@ def test_a_resumed_watch_judges_as_one_never_stopped():
 def test_a_resumed_watch_remembers_validations_and_the_verdict_it_told():
     watch, resumed = Pieces(SMALL).watch, Pieces(SMALL).watch
     watch.add_validation(50, 1.5)
-    watch.is_news(Judgement(Verdict.STAGNATING, ""))
+    watch.note_verdict(Judgement(Verdict.STAGNATING, ""))
     stored = json.loads(json.dumps(watch.state_dict()))
     resumed.load_state_dict(stored)
     assert resumed.state_dict() == watch.state_dict() == stored
     assert stored != Pieces(SMALL).watch.state_dict()
-    assert not resumed.is_news(Judgement(Verdict.STAGNATING, ""))
+    assert not resumed.note_verdict(Judgement(Verdict.STAGNATING, ""))
 
 
 def test_nothing_of_a_snapshot_waits_for_the_device():
@@ -378,7 +419,7 @@ def test_old_snapshots_are_thinned_and_the_first_and_the_latest_kept():
 def test_a_verdict_is_news_once():
     watch = Pieces(SMALL).watch
     verdicts = [Verdict.WARMING_UP, Verdict.LEARNING, Verdict.LEARNING, Verdict.STAGNATING]
-    assert [watch.is_news(Judgement(v, "")) for v in verdicts] == [True, True, False, True]
+    assert [watch.note_verdict(Judgement(v, "")) for v in verdicts] == [True, True, False, True]
 
 
 def test_the_probe_leaves_the_network_alone_and_tells_sound_from_dead():

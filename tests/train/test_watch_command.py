@@ -106,7 +106,7 @@ def test_a_step_that_is_not_finite_is_told_with_its_sample_and_the_run_goes_on(
     monkeypatch.setattr(HybridLoss, "forward", broken)
     code, out, _ = command()
     assert code == 0
-    assert "step 2 undone" in out
+    assert "step 2 was not finite" in out
     assert ".png" in out
     stored = torch.load(latest_checkpoint(RunFolder.of(settings_of()).checkpoints))
     assert all(value.isfinite().all() for value in stored["model_state_dict"].values())
@@ -182,13 +182,21 @@ def test_snapshots_are_resumed_exactly_under_amp(command, settings_of, amp_dtype
     assert [snapshot["step"] for snapshot in one["snapshots"]] == [3, 6]
 
 
-def test_a_short_run_that_learns_nothing_is_exit_5_and_says_so(command, settings_of):
+def test_a_short_run_that_learns_nothing_is_exit_5_and_explained(command, settings_of):
     """Fewer steps than the default cadence of snapshots: the end is judged all the same."""
     still = {"train__max_steps": 60, "train__max_lr": 1e-8, "train__min_lr": 0}
-    code, _, err = command(**still, train__log_every=60)
+    code, out, err = command(**still, train__log_every=60)
     assert code == 5
-    assert "stagnating" in err or "without learning" in err
-    assert latest_checkpoint(RunFolder.of(settings_of()).checkpoints).name == "step-000000060.pt"
+    folder = RunFolder.of(settings_of())
+    assert "without learning" in err
+    assert "likely learning rate too small; raise train.max_lr from 1e-08" in err
+    assert str(folder.diagnosis) in err
+    assert "1. learning rate too small" in out
+    assert "**learning rate too small**" in folder.diagnosis.read_text()
+    stored = json.loads(folder.diagnosis.with_suffix(".json").read_text())
+    assert (stored["step"], stored["verdict"]) == (60, "stagnating")
+    assert latest_checkpoint(folder.checkpoints).name == "step-000000060.pt"
     code, out, _ = command("--overwrite", **still, train__on_stagnation="warn")
     assert code == 0
     assert "no detail restored" in out.splitlines()[-1]
+    assert folder.diagnosis.exists()

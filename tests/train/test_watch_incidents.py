@@ -11,7 +11,7 @@ from vsr_model import Network
 from vsr_settings import Loss, Model, Train
 from vsr_train.step import Stepper, make_optimizer
 from vsr_train.watch import Watch
-from vsr_train.watch.incidents import MOST_UNDONE
+from vsr_train.watch.incidents import MOST_INCIDENTS
 
 NAN = float("nan")
 
@@ -76,7 +76,7 @@ def same(one, other):
     return len(one) == len(other) and all(map(torch.equal, one, other))
 
 
-def test_an_undone_step_leaves_weights_and_memory_as_they_were_and_training_goes_on():
+def test_a_withheld_step_leaves_weights_and_memory_as_they_were_and_training_goes_on():
     scene = Scene(ForcedLoss({"l1": 1.0, "perceptual": 0.1}, NaNWhereBright()))
     scene.step()
     scene.loss.perceptual.limit = -1
@@ -96,11 +96,11 @@ def test_an_incident_names_term_file_and_frame():
     scene.loss.perceptual.limit = sum(sorted(means)[-2:]) / 2
     scene.step()
     origin = scene.stream.origin(0, brightest)  # asked for before it is set aside
-    (line,) = scene.watch.undone_steps(scene.stream)
-    assert "step 1 undone" in line
+    (line,) = scene.watch.examine_incidents(scene.stream)
+    assert "step 1 was not finite" in line
     assert "loss term perceptual is not finite" in line
     assert origin in line
-    assert scene.watch.undone_steps(scene.stream) == []
+    assert scene.watch.examine_incidents(scene.stream) == []
 
 
 def test_an_incident_names_the_module_whose_output_broke():
@@ -108,7 +108,7 @@ def test_an_incident_names_the_module_whose_output_broke():
     with torch.no_grad():
         scene.network.forward_trunk[0].conv2.bias[1] = float("inf")
     scene.step()
-    (line,) = scene.watch.undone_steps(scene.stream)
+    (line,) = scene.watch.examine_incidents(scene.stream)
     assert "the output of forward_trunk.0.conv2 is not finite" in line
 
 
@@ -118,7 +118,7 @@ def test_an_incident_names_the_tensor_whose_gradient_broke():
     hook = lambda module, inputs, output: NaNBackwards.apply(output)
     scene.network.backward_trunk[0].register_forward_hook(hook)
     scene.step()
-    (line,) = scene.watch.undone_steps(scene.stream)
+    (line,) = scene.watch.examine_incidents(scene.stream)
     assert "the gradient of backward_trunk.0" in line
 
 
@@ -126,23 +126,23 @@ def test_finite_steps_are_no_incident():
     scene = Scene()
     for _ in range(3):
         scene.step()
-    assert scene.watch.undone_steps(scene.stream) == []
-    assert not scene.watch.too_many_undone
+    assert scene.watch.examine_incidents(scene.stream) == []
+    assert not scene.watch.too_many_incidents
 
 
 def test_more_incidents_than_the_budget_are_too_many_also_after_resuming():
     scene = Scene(ForcedLoss({"l1": 1.0}, scale=NAN))
-    for _ in range(MOST_UNDONE):
+    for _ in range(MOST_INCIDENTS):
         scene.step()
-    lines = scene.watch.undone_steps(scene.stream)
-    assert lines[-1] == f"and {MOST_UNDONE - 3} steps more"
-    assert not scene.watch.too_many_undone
+    lines = scene.watch.examine_incidents(scene.stream)
+    assert lines[-1] == f"and {MOST_INCIDENTS - 3} steps more"
+    assert not scene.watch.too_many_incidents
     resumed = Watch(scene.network, scene.loss, scene.optimizer, CPU, scene.train)
     resumed.load_state_dict(scene.watch.state_dict())
     scene.watch = resumed
     scene.step()
-    resumed.undone_steps(scene.stream)
-    assert resumed.too_many_undone
+    resumed.examine_incidents(scene.stream)
+    assert resumed.too_many_incidents
 
 
 @pytest.mark.filterwarnings("ignore:.*lr_scheduler.*")
@@ -150,4 +150,4 @@ def test_an_overflow_that_grad_scaler_meets_is_no_incident():
     scene = Scene(platform=Platform(torch.device("cpu"), torch.float16, torch.contiguous_format))
     scene.stepper._scaler = torch.GradScaler("cpu", init_scale=2.0**120, enabled=True)
     assert scene.step().withheld
-    assert scene.watch.undone_steps(scene.stream) == []
+    assert scene.watch.examine_incidents(scene.stream) == []

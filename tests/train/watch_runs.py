@@ -152,7 +152,7 @@ def conduct(trial: Trial, *, stop: bool = True) -> Outcome:
             judgement = pieces.watch.judge()
             outcome.judgements.append((number, judgement))
             if judgement.verdict.is_alarm and stop:
-                outcome.diagnosis = pieces.watch.diagnose(judgement)
+                outcome.diagnosis = pieces.watch.diagnose(number, judgement)
                 break
     return outcome
 

@@ -1,7 +1,8 @@
-"""When a run logs, validates, saves and takes snapshots: by steps, by the clock, and on request.
+"""When a run logs, validates, saves and stops: by steps and by the clock.
 
-Steps alone would be wrong for long ones: at 14 s a step the first row would come after 12 minutes
-and the first checkpoint after 2 hours.
+Steps alone would be wrong for long ones: at 14 s a step a row would come every 12 minutes and the
+first checkpoint after 2 hours. What signals ask for comes on top (`signals`), and snapshots between
+two rows are the watch's own.
 """
 
 import time
@@ -9,7 +10,7 @@ from collections.abc import Callable
 from typing import Final
 
 from vsr_settings import Train
-from vsr_train.signals import Request
+from vsr_train.signals import Action
 
 LOG_S: Final = 300.0
 """Seconds after which a row of the log is due, and with it a snapshot and a verdict."""
@@ -25,36 +26,36 @@ class Cadence:
 
     def __init__(self, train: Train, clock: Callable[[], float] = time.monotonic) -> None:
         self._train = train
-        self._clock = clock
+        self._now = clock
         self._began = self._logged = self._saved = clock()
 
-    def by_clock(self) -> Request:
+    def by_clock(self) -> Action:
         """Return what is due by the clock, whatever the step."""
-        now, train, due = self._clock(), self._train, Request.NOTHING
+        now, train, due = self._now(), self._train, Action.NOTHING
         if now - self._logged >= LOG_S:
-            due |= Request.LOG
+            due |= Action.LOG
         if train.save_minutes and now - self._saved >= 60 * train.save_minutes:
-            due |= Request.SAVE
+            due |= Action.SAVE
         if train.max_hours is not None and now - self._began >= 3600 * train.max_hours:
-            due |= Request.STOP
+            due |= Action.STOP
         return due
 
-    def by_step(self, step: int) -> Request:
+    def by_step(self, step: int) -> Action:
         """Return what is due after a step, numbered from 1; the first logs, the last does all."""
-        train, due = self._train, Request.NOTHING
+        train, due = self._train, Action.NOTHING
         is_last = step == train.max_steps
         if is_last or step == 1 or step % train.log_every == 0:
-            due |= Request.LOG
+            due |= Action.LOG
         if is_last or step % train.val_every == 0:
-            due |= Request.VALIDATE
+            due |= Action.VALIDATE
         if is_last or step % train.save_every == 0:
-            due |= Request.SAVE
+            due |= Action.SAVE
         return due
 
     def logged(self) -> None:
-        """A row of the log was written."""
-        self._logged = self._clock()
+        """Begin the time to the next log: its row, where there was anything to tell, is written."""
+        self._logged = self._now()
 
     def saved(self) -> None:
-        """A checkpoint was saved."""
-        self._saved = self._clock()
+        """Begin the time to the next save: this one is handed to the writer, or another process."""
+        self._saved = self._now()

@@ -11,23 +11,25 @@ from torch import Tensor
 from vsr_data import DataError
 from vsr_device import PeerError, Processes
 from vsr_settings import effective_batch
+from vsr_train.alarms import Alarms
 from vsr_train.cadence import Cadence
-from vsr_train.errors import DivergedError, LearningError, RunError, StagnatedError
+from vsr_train.errors import DivergedError, LearningError, RunError
 from vsr_train.folder import CheckpointWriter, begin, best_facts
 from vsr_train.report import Report
 from vsr_train.run import Run, opening, training_stream
-from vsr_train.signals import Request, Signals
+from vsr_train.signals import Action, Signals
 from vsr_train.step import MicroBatch, Schedule, StepClock, Stepper
 from vsr_train.validation import Validation, Validator
-from vsr_train.watch import Judgement, Watch, write_diagnosis
+from vsr_train.watch import Watch
 
 
 def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = False) -> None:
-    """Open the run's folder and train to the last step, or until a signal asks for a stop.
+    """Open the run's folder and train to the last step, or until a signal or the time says stop.
 
     Raises:
         RunError: if the disk refuses or the run diverges or stagnates; what was saved is whole.
         DataError: if a file of the footage is deleted or damaged meanwhile; the run is saved.
+        PeerError: if another process cannot go on; between two steps the run is saved.
     """
     watch = _watch(run)
     if not run.processes.is_first:
@@ -51,19 +53,20 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
 
 
 class _Loop:
-    """The steps of a run, and what is due after some of them."""
+    """The steps of a run, and the actions that are due after some of them."""
 
     def __init__(self, run: Run, report: Report | None, watch: Watch) -> None:
         self._run = run
         self._report = report
-        self._clock = StepClock()
+        self._step_clock = StepClock()
         self._cadence = Cadence(run.settings.train)
-        self._clock.load_state_dict(run.state.interval, run.processes, run.platform.device)
+        self._step_clock.load_state_dict(run.state.interval, run.processes, run.platform.device)
         self._writer = CheckpointWriter(run.folder, run.settings)
         self._last: Validation | None = None
         self._watch = watch
-        self._training = training_stream(run.training, run.settings, run.platform, run.processes)
-        self._steps = self._draw_steps()
+        self._alarms = Alarms(run, watch, report)
+        self._stream = training_stream(run.training, run.settings, run.platform, run.processes)
+        self._batches = self._draw_batches()
         self._schedule = Schedule(run.settings.train)
         self._validator = Validator(
             run.validation,
@@ -102,7 +105,7 @@ class _Loop:
             raise
         except (DataError, PeerError, RunError):
             with suppress(RunError):  # the reason that is told is the first one
-                self._save(in_order=False)
+                self._save(collective=False)
             raise
         else:
             if state.step < train.max_steps:
@@ -114,41 +117,41 @@ class _Loop:
         state, train = self._run.state, self._run.settings.train
         while state.step < train.max_steps:
             batches = self._next_batches(signals)
-            due = self._agreed(signals.take() | self._cadence.by_clock())
-            if Request.STOP in due:
+            due = self._any_rank(signals.take() | self._cadence.by_clock())
+            if Action.STOP in due:
                 return
             lr = self._schedule.rate(state.step, state.withheld)
-            self._watch.before_step(state.step + 1, batches, due=Request.LOG in due)
+            self._watch.before_step(state.step + 1, batches, due=Action.LOG in due)
             result = self._stepper.step(batches, lr)
             state.count(result)
             self._watch.after_step(state.step, lr, result)
-            self._clock.add(result)
-            self._attend(lr, due | self._cadence.by_step(state.step))
+            self._step_clock.add(result)
+            self._perform(due | self._cadence.by_step(state.step), lr)
 
     def _next_batches(self, signals: Signals) -> list[MicroBatch]:
         """Draw a step before the processes agree to make it: one that cannot tells them there."""
         try:
-            return next(self._steps)
+            return next(self._batches)
         except DataError:
             if signals.stop_requested:
                 return []  # a signal to the whole group ended a worker: no fault of the footage
             raise
 
-    def _draw_steps(self) -> Iterator[list[MicroBatch]]:
-        """Return the steps from the present one on, without windows that are set aside."""
+    def _draw_batches(self) -> Iterator[list[MicroBatch]]:
+        """Return the batches of every step to come, without windows that are set aside."""
         state = self._run.state
-        self._training.aside = frozenset(state.aside)
-        return self._training.steps(state.step, self._run.settings.train.max_steps)
+        self._stream.aside = frozenset(state.aside)
+        return self._stream.steps(state.step, self._run.settings.train.max_steps)
 
     def _say(self, line: str) -> None:
         if self._report is not None:
             self._report.say(line)
 
-    def _agreed(self, asked: Request) -> Request:
-        """Return what any of the processes asks for; all of them get the same answer."""
-        return Request(self._run.processes.union(asked))
+    def _any_rank(self, actions: Action) -> Action:
+        """Return the actions due in any of the processes; all of them get the same answer."""
+        return Action(self._run.processes.union(actions))
 
-    def _attend(self, lr: Tensor, due: Request) -> None:
+    def _perform(self, due: Action, lr: Tensor) -> None:
         """Log, validate, show and save what is due.
 
         Saving comes last: a run that goes on from a checkpoint finds all that came before it.
@@ -156,15 +159,15 @@ class _Loop:
         self._writer.poll()
         if self._report is not None:
             self._report.advance(self._run.state.step)
-        if Request.LOG in due:
+        if Action.LOG in due:
             self._log(lr)
-        if Request.VALIDATE in due:
+        if Action.VALIDATE in due:
             self._validate()
-        if Request.SAVE in due:
+        if Action.SAVE in due:
             self._save()
 
     def _log(self, lr: Tensor) -> None:
-        state, interval = self._run.state, self._clock.fetch(self._run.processes)
+        state, interval = self._run.state, self._step_clock.fetch(self._run.processes)
         if self._report is not None and not math.isnan(interval.terms[-1]):
             self._report.log_training(
                 state.step,
@@ -175,55 +178,43 @@ class _Loop:
                 skipped=state.skipped,
             )
         self._cadence.logged()
-        self._clock.pause()
+        self._step_clock.pause()
         self._heed_watch()
-        self._clock.resume()
+        self._step_clock.resume()
 
     def _heed_watch(self) -> None:
-        """Report what the watch found since the last row of the log; end a run on an alarm."""
+        """Examine incidents since the last row of the log, and judge the run.
+
+        Raises:
+            DivergedError: if there were too many incidents.
+            StagnatedError: on an alarm, unless the settings ask for a warning only.
+        """
         run, state, watch = self._run, self._run.state, self._watch
-        if undone := watch.undone_steps(self._training, run.processes):
-            for line in undone:
+        if incidents := watch.examine_incidents(self._stream, run.processes):
+            for line in incidents:
                 self._say(line)
-            state.aside = sorted(self._training.aside)
-            self._steps = self._draw_steps()
-        if run.processes.any(watch.too_many_undone):
-            watch.begin_anew()
+            state.aside = sorted(self._stream.aside)
+            self._batches = self._draw_batches()
+        if run.processes.any(watch.too_many_incidents):
+            watch.reset()
             self._save()
             raise self._diverged("too many steps were not finite")
         judgement = watch.judge()
-        is_alarm = judgement.verdict.is_alarm and self._report is not None
-        change = "" if self._report is None else self._report_verdict(judgement, self._report)
-        if run.settings.train.on_stagnation == "stop" and run.processes.any(is_alarm):
-            watch.begin_anew()
+        change = self._alarms.tell(judgement)
+        if run.processes.any(self._alarms.ends_run(judgement)):
+            watch.reset()
             self._save()
-            raise StagnatedError(
-                f"{judgement.verdict} at step {state.step}, and stopped: "
-                f"{change or judgement.evidence}; the run is saved, {str(run.folder.diagnosis)!r} "
-                "tells more; go on with --resume auto, or set train.on_stagnation = 'warn' to be "
-                "told only"
+            raise self._alarms.error(
+                f"{judgement.verdict} at step {state.step}, and stopped",
+                change,
+                go_on="go on with --resume auto",
             )
-
-    def _report_verdict(self, judgement: Judgement, report: Report) -> str:
-        """Report a new verdict, and explain an alarm; return what it says to change."""
-        is_news = self._watch.is_news(judgement)
-        report.log_verdict(self._run.state.step, judgement, is_news=is_news)
-        if not (is_news and judgement.verdict.is_alarm):
-            return ""
-        diagnosis = self._watch.diagnose(judgement)
-        for line in diagnosis.lines():
-            report.say(line)
-        report.attempt(
-            "the diagnosis",
-            lambda: write_diagnosis(diagnosis, self._run.folder.diagnosis, self._watch.snapshots),
-        )
-        return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
 
     def _validate(self) -> None:
         """Measure the averaged weights, log and show it, and keep them if they are the best."""
         run, state = self._run, self._run.state
         self._check_weights()
-        self._clock.pause()
+        self._step_clock.pause()
         self._last = self._validator.measure(state.average.network)
         if self._report is not None:
             self._report.log_validation(state.step, self._last)
@@ -232,48 +223,56 @@ class _Loop:
                 state.best = {"step": state.step, **self._last.mean}
                 run.folder.save_best(state.average.network, best_facts(state))
             self._report.show_validation(state.step, self._last)
-        self._clock.resume()
+        self._step_clock.resume()
 
-    def _save(self, *, in_order: bool = True) -> None:
-        """Save the run; out of order, where a process has failed, without asking the others."""
+    def _save(self, *, collective: bool = True) -> None:
+        """Save the run; not collective, where a process has failed: without asking the others."""
         self._check_weights()
-        self._cadence.saved()
-        self._clock.pause()
-        state, processes = self._run.state, self._run.processes if in_order else Processes()
+        self._step_clock.pause()
+        state, processes = self._run.state, self._run.processes if collective else Processes()
         self._watch.share_incidents(processes)
-        state.interval = self._clock.state_dict(processes)
+        state.interval = self._step_clock.state_dict(processes)
         if self._report is not None:
             state.watch = self._watch.state_dict()
             self._writer.save(state)
-        self._clock.resume()
+        self._cadence.saved()
+        self._step_clock.resume()
 
     def _finish(self) -> None:
-        """Sum the run up; one that ends without having learned ends as an alarm does."""
+        """Judge a run that made its last step, and sum it up; an alarm is as one on the way.
+
+        Raises:
+            StagnatedError: on an alarm, unless the settings ask for a warning only.
+        """
         if self._report is None:
             return
-        state, train = self._run.state, self._run.settings.train
-        gain = None if self._last is None else self._last.mean["gain_bicubic_db"]
-        has_ended = state.step >= train.max_steps
-        judgement = self._watch.judge_end(gain) if has_ended else None
-        self._report.sum_up(state, self._last, judgement)
-        if judgement is None or not judgement.verdict.is_alarm or train.on_stagnation == "warn":
-            return
-        raise StagnatedError(
-            f"the run has ended without learning, {judgement.evidence}; it is saved: raise "
-            "train.max_steps, look at train.max_lr and train.weight_decay, or set "
-            "train.on_stagnation = 'warn' to be told only"
-        )
+        state, last = self._run.state, self._last
+        judgement, change = None, ""
+        if state.step >= self._run.settings.train.max_steps:
+            gain_bicubic_db = None if last is None else last.mean["gain_bicubic_db"]
+            judgement = self._watch.judge_end(gain_bicubic_db)
+        if judgement is not None and judgement.verdict.is_alarm:
+            change = self._alarms.tell(judgement)
+        self._report.sum_up(state, last, judgement)
+        if judgement is not None and self._alarms.ends_run(judgement):
+            raise self._alarms.error(
+                f"the run has ended without learning, {judgement.evidence}",
+                change,
+                go_on="raise train.max_steps to go on with --resume auto",
+            )
 
     def _check_weights(self) -> None:
-        """Refuse to validate or save weights that are not numbers: the last checkpoint still is."""
+        """Refuse to validate or save weights that are not finite; the checkpoints before are."""
         parameters = list(self._run.state.network.parameters())
         if not torch.nn.utils.get_total_norm(parameters).isfinite():
             raise self._diverged("the weights are not finite")
 
     def _diverged(self, what: str) -> DivergedError:
         state = self._run.state
-        kept = self._writer.newest()
-        where = f"the last checkpoint is {kept}" if kept else "no checkpoint was written yet"
+        newest_checkpoint = self._writer.newest()
+        where = "no checkpoint was written yet"
+        if newest_checkpoint is not None:
+            where = f"the last checkpoint is {newest_checkpoint}"
         return DivergedError(
             f"diverged at step {state.step}: {what}; {where}; lower train.max_lr, "
             f"{self._run.settings.train.max_lr:g} now, or train.grad_clip, and --resume auto"

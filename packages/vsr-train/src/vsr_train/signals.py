@@ -15,8 +15,8 @@ _STOP: Final = tuple(
 )
 
 
-class Request(IntFlag):
-    """What a run is asked to do after the step that it is at."""
+class Action(IntFlag):
+    """What a run does after a step: asked for by a signal, or due by its `Cadence`."""
 
     NOTHING = 0
     STOP = 1
@@ -25,9 +25,9 @@ class Request(IntFlag):
     LOG = 8
 
 
-_ON_REQUEST: Final = {
-    getattr(signal, name): request
-    for name, request in (("SIGUSR1", Request.VALIDATE), ("SIGUSR2", Request.SAVE))
+_ASKED_BY: Final = {
+    getattr(signal, name): action
+    for name, action in (("SIGUSR1", Action.VALIDATE), ("SIGUSR2", Action.SAVE))
     if hasattr(signal, name)
 }
 
@@ -53,7 +53,7 @@ class Signals:
     """
 
     def __init__(self) -> None:
-        self._pending = Request.NOTHING
+        self._pending = Action.NOTHING
         self._deferred = False
         self._process = os.getpid()
         self._before: dict[int, Any] = {}
@@ -61,7 +61,7 @@ class Signals:
     def __enter__(self) -> Self:
         for number in _STOP:
             self._install(number, self._stop)
-        for number in _ON_REQUEST:
+        for number in _ASKED_BY:
             self._install(number, self._request)
         return self
 
@@ -76,11 +76,11 @@ class Signals:
     @property
     def stop_requested(self) -> bool:
         """Whether the run has been asked to stop."""
-        return Request.STOP in self._pending
+        return Action.STOP in self._pending
 
-    def take(self) -> Request:
+    def take(self) -> Action:
         """Return what is asked for; a request to stop stays, others are taken once."""
-        asked, self._pending = self._pending, self._pending & Request.STOP
+        asked, self._pending = self._pending, self._pending & Action.STOP
         return asked
 
     def _install(self, number: int, handler: Callable[[int, FrameType | None], None]) -> None:
@@ -94,7 +94,7 @@ class Signals:
             return
         if not self._deferred or self.stop_requested:
             raise Interrupted(number)
-        self._pending |= Request.STOP
+        self._pending |= Action.STOP
 
     def _request(self, number: int, _: FrameType | None) -> None:
-        self._pending |= _ON_REQUEST[number]
+        self._pending |= _ASKED_BY[number]

@@ -161,10 +161,8 @@ class Report:
             path = self._folder.pictures / file_name(comparison.name, f"-step-{step:09d}.png")
             self.attempt("pictures", partial(write_comparison, comparison, path))
 
-    def log_verdict(self, step: int, judgement: Judgement, *, is_news: bool) -> None:
-        """Tell whether the run learns, where that has changed."""
-        if not is_news:
-            return
+    def log_verdict(self, step: int, judgement: Judgement) -> None:
+        """Tell whether the run learns, now that this has changed."""
         verdict, evidence = judgement.verdict.value, judgement.evidence
         self._verdict = verdict
         self._folder.log({"kind": "verdict", "step": step, "verdict": verdict, "why": evidence})

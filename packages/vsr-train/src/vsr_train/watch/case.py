@@ -15,6 +15,9 @@ from vsr_train.watch.probe import Probe
 from vsr_train.watch.snapshot import Snapshot, detail_of
 from vsr_train.watch.verdicts import POOL, Judgement
 
+LEAST_UPDATE_PER_LR = 0.3
+"""Change of the weights per learning rate under which something keeps Adam from working."""
+
 
 @dataclass(frozen=True)
 class RunFacts:
@@ -22,7 +25,7 @@ class RunFacts:
 
     frozen: float
     """Share of the network's parameters that require no gradient."""
-    forgotten: float
+    not_optimized: float
     """Share of them that the optimiser does not hold."""
     perceptual_weight: float
     """Weight of the perceptual term; 0 where there is none."""
@@ -41,7 +44,7 @@ class RunFacts:
         features = [] if perceptual is None else list(perceptual.parameters())
         return cls(
             frozen=sum(p.numel() for p in parameters if not p.requires_grad) / whole,
-            forgotten=sum(p.numel() for p in parameters if id(p) not in held) / whole,
+            not_optimized=sum(p.numel() for p in parameters if id(p) not in held) / whole,
             perceptual_weight=loss.weights["perceptual"],
             provenance="" if perceptual is None else perceptual.vgg.provenance,
             perceptual_trained=any(p.requires_grad or id(p) in held for p in features),
@@ -52,6 +55,8 @@ class RunFacts:
 class Case:
     """A run that does not learn."""
 
+    step: int
+    """Steps made when it was judged; its latest snapshot may be of an earlier one."""
     judgement: Judgement
     snapshots: Sequence[Snapshot]
     train: Train
@@ -86,11 +91,16 @@ class Case:
         return max((snapshot.whole_update / snapshot.lr for snapshot in latest), default=0.0)
 
     @property
+    def is_suppressed(self) -> bool:
+        """Whether something other than the learning rate keeps the steps small."""
+        return self.update_per_lr < LEAST_UPDATE_PER_LR
+
+    @property
     def weight_growth(self) -> float:
         """Norm of the weights over that at the first snapshot."""
         return self.last.weight_norm / (self.snapshots[0].weight_norm or 1.0)
 
     @property
-    def recipe_is_sound(self) -> bool:
+    def probe_failed(self) -> bool:
         """Whether a plain recipe does no better: network or data are at fault."""
         return self.probe is not None and not self.probe.learned

@@ -20,6 +20,7 @@ class Diagnosis:
     """What a case comes to."""
 
     step: int
+    """Steps made when the run was judged."""
     judgement: Judgement
     seen: tuple[str, ...]
     """What the latest snapshots found, a line each."""
@@ -53,7 +54,7 @@ class Diagnosis:
 def diagnose(case: Case) -> Diagnosis:
     """Explain a case."""
     seen = tuple(_seen(case.snapshots[-POOL:], case))
-    return Diagnosis(case.last.step, case.judgement, seen, causes(case), case.probe)
+    return Diagnosis(case.step, case.judgement, seen, causes(case), case.probe)
 
 
 def write_diagnosis(diagnosis: Diagnosis, path: Path, snapshots: Sequence[Snapshot]) -> None:
@@ -81,10 +82,11 @@ def _seen(latest: Sequence[Snapshot], case: Case) -> list[str]:
     )
     updates = ", ".join(f"{part} {ratio:.1e}" for part, ratio in last.update_ratio.items())
     blocks = list(last.blocks.values())
-    withheld = f"{last.clipped:.0%} of the steps clipped, {last.skipped:.0%} skipped"
+    clipping = f"{last.clipped:.0%} of the steps clipped, {last.skipped:.0%} skipped"
     lines = [
+        f"the latest snapshot is of step {last.step}",
         figures(case.now),
-        f"gradient norm {last.grad_norm:.2e}, {withheld}",
+        f"gradient norm {last.grad_norm:.2e}, {clipping}",
         f"a step changes the weights, relative to their norm, by: {updates}",
         f"gradient at the output: {shares}",
         f"residual blocks add {min(blocks):.2g} to {max(blocks):.2g} of their input",

@@ -1,8 +1,14 @@
-"""Steps whose loss or gradient was not finite: noticed without waiting, undone, and explained.
+"""Incidents: steps whose loss or gradient was not finite, noticed without waiting, and explained.
 
-The optimiser withholds such a step on the device (`Stepper`); here it is counted there too, and
-seen at the next row of the log. Its samples are a function of the step, so they can be cut again:
-each is run alone to name the term, the module and the place that is at fault, and set it aside.
+They are counted on the device and seen at the next row of the log. Their samples are a function of
+the step, so they can be cut again: each is run alone to name the term, the module and the place
+that is at fault, and set it aside.
+
+Words: a step is *withheld* where the optimiser leaves out its update because the gradient was not
+finite (`StepResult.withheld`; on MPS, whose kernel takes no flag, it never is). Checkpoints and
+metrics.jsonl call the number of these `skipped`; a snapshot's `skipped` is the share that
+GradScaler withheld. An *incident* is a step that is examined here; overflows that GradScaler meets
+by design are withheld and are none. A checkpoint lists those not examined yet as `undone`.
 
 Invariant: processes that train together set the same windows aside, at the same step.
 
@@ -24,11 +30,11 @@ from vsr_losses import HybridLoss, LossTerms
 from vsr_model.network import Network
 from vsr_train.step import StepResult
 
-MOST_UNDONE = 10
-"""Undone steps that a run may have; one with more has more than a stray sample."""
+MOST_INCIDENTS = 10
+"""Incidents that a run may have; one with more has more than a stray sample."""
 
 MOST_EXAMINED = 3
-"""Steps of one row of the log that are examined; each costs about a step."""
+"""Incidents of one row of the log that are examined; each costs about a step."""
 
 
 class Incidents:
@@ -42,14 +48,14 @@ class Incidents:
     def __init__(self, *, scaled: bool) -> None:
         self._scaled = scaled
         self._flags: dict[int, Tensor] = {}
-        self.undone: list[int] = []
-        """Steps known to be undone that are not examined yet."""
+        self.unexamined: list[int] = []
+        """Steps known not to be finite that are not examined yet."""
         self.total = 0
 
     @property
     def too_many(self) -> bool:
         """Whether there were more than a run may have."""
-        return self.total > MOST_UNDONE
+        return self.total > MOST_INCIDENTS
 
     def count(self, step: int, result: StepResult) -> None:
         """Keep whether a step, numbered from 1, was finite, on the device."""
@@ -66,19 +72,19 @@ class Incidents:
         steps = list(self._flags)
         flags = torch.stack(list(self._flags.values())).tolist() if steps else []
         self._flags.clear()
-        own = {step for step, bad in zip(steps, flags, strict=True) if bad} | set(self.undone)
-        self.undone = sorted(set().union(*processes.gather(own)))
+        own = {step for step, bad in zip(steps, flags, strict=True) if bad} | set(self.unexamined)
+        self.unexamined = sorted(set().union(*processes.gather(own)))
 
     def take(self) -> list[int]:
         """Count what is settled and return it: the steps that were not finite."""
-        found, self.undone = self.undone, []
+        found, self.unexamined = self.unexamined, []
         self.total += len(found)
         return found
 
 
 @dataclass(frozen=True)
 class Examined:
-    """What was found in a step that was undone."""
+    """What was found in an incident."""
 
     step: int
     wrong: dict[int, str]
@@ -140,18 +146,18 @@ def _is_everywhere(examined: Examined, stream: TrainingStream) -> bool:
 
 def _lines(examined: Examined, stream: TrainingStream) -> Iterator[str]:
     step = examined.step
-    undone = f"step {step} undone:"
+    head = f"step {step} was not finite:"
     if not examined.wrong:
         yield (
-            f"{undone} not finite then, finite with the weights now; its first sample is "
+            f"{head} it is finite with the weights now; its first sample is "
             f"{stream.origin(step - 1, 0)}"
         )
     elif _is_everywhere(examined, stream):
         first = stream.origin(step - 1, 0)
-        yield f"{undone} {examined.wrong[0]} for every sample, {first} the first; none is set aside"
+        yield f"{head} {examined.wrong[0]} for every sample, {first} the first; none is set aside"
     else:
         for i, what in sorted(examined.wrong.items()):
-            yield f"{undone} {what} for {stream.origin(step - 1, i)}, which is set aside"
+            yield f"{head} {what} for {stream.origin(step - 1, i)}, which is set aside"
 
 
 def _what_is_wrong(

@@ -20,7 +20,7 @@ LR = 1e-3
 SAMPLES, SIDE = 8, 32
 """Most samples, and low-resolution pixels of a side, that the probe learns."""
 
-LEARNED = 0.1
+LEARNED_RISE = 0.1
 """Detail correlation that a sound network reaches on the one batch, above where it began."""
 
 
@@ -35,7 +35,7 @@ class Probe:
     def learned(self) -> bool:
         """Whether the plain recipe taught the copy something; False where nothing was finite."""
         start = max(0.0, self.before.correlation)
-        return self.after.correlation >= start + LEARNED and self.after.restored > 0.003
+        return self.after.correlation >= start + LEARNED_RISE and self.after.restored > 0.003
 
     @property
     def evidence(self) -> str:

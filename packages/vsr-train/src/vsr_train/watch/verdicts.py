@@ -16,19 +16,19 @@ from vsr_train.watch.snapshot import Snapshot, detail_of
 POOL = 5
 """Latest snapshots whose figures are joined: single crops differ more than steps do."""
 
-PATIENCE = 150
+PATIENCE_STEPS = 150
 """Steps after warm-up before a run that does not learn is called stagnating."""
 
 JUDGED, ABOVE_BICUBIC = 50, 400
 """Steps after which a run has restored some detail, and after which it is above bicubic."""
 
-SETTLED = 20
+ZERO_INIT_STEPS = 20
 """Steps after which a zero gradient is no longer the last layer's start at zero."""
 
-LEARNED, RESTORED = 0.15, 0.003
+LEARNED_CORRELATION, LEARNED_RESTORED = 0.15, 0.003
 """Correlation and restored share that only learning reaches, the second whatever the scale."""
 
-RISING, RISING_RESTORED = 0.05, 0.0002
+RISING_CORRELATION, RISING_RESTORED = 0.05, 0.0002
 """The same where they are still rising, or the learning rate is already falling to its end."""
 
 RISE_PER_STEP = 1e-4
@@ -37,22 +37,22 @@ RISE_PER_STEP = 1e-4
 GROWTH = 1.4
 """How many times more a slow run restores than at half its steps; twice to four times is usual."""
 
-SEEN = 0.012
+CHANCE_CORRELATION = 0.012
 """Correlation under which growth may be chance: a pool's is off by about 0.004."""
 
-FAR = 20
+EXTRAPOLATION = 20
 """How many times its steps so far a slow run's growth is trusted for."""
 
-WORTHWHILE = 0.01
+USEFUL_RESTORED = 0.01
 """Restored share that a slow run must be on its way to."""
 
-TAIL = 0.3
-"""Share of the peak learning rate under which a run is in its tail and no longer expected to."""
+TAIL_LR_SHARE = 0.3
+"""Share of the peak learning rate under which a run is in its tail: nothing has to rise there."""
 
-STILL = 1e-8
+NO_UPDATE = 1e-8
 """Relative change of the weights by a step that is none: under the rounding of fp32."""
 
-EXPLODED = 1e4
+EXPLODING_NORM = 1e4
 """Gradient norm that pictures in [0, 1] do not reach."""
 
 LOST_DB = 3.0
@@ -61,7 +61,7 @@ LOST_DB = 3.0
 FALL_DB = 0.5
 """Loss of gain in validation, in dB, that is more than its noise."""
 
-FORGOTTEN = 0.25
+LOST_SHARE = 0.25
 """Share of the best restored share under which a run has lost what it learned."""
 
 PLATEAU, PLATEAU_DB = 5, 0.02
@@ -98,6 +98,7 @@ class ValidationGain:
 
     step: int
     gain_db: float
+    """Gain over bilinear, under its name in checkpoints."""
 
 
 def judge(
@@ -113,7 +114,7 @@ def judge(
     return (
         _diverging(snapshots)
         or _falling(validations)
-        or _idle(snapshots, train)
+        or _not_updating(snapshots, train)
         or _converged(snapshots, validations)
         or _learning(snapshots, train)
         or _waiting(snapshots, train)
@@ -136,7 +137,7 @@ def judge_end(
     if train.max_steps < JUDGED or not snapshots:
         return None
     now = detail_of(snapshots[-POOL:])
-    if not (now.correlation >= RISING and now.restored >= RISING_RESTORED):
+    if not restores_some(now):
         return Judgement(Verdict.STAGNATING, f"no detail restored: {figures(now)}")
     restored = f"{now.restored:.1%} of the missing detail restored"
     if gain_bicubic_db is None or gain_bicubic_db >= 0:
@@ -166,7 +167,7 @@ def _diverging(snapshots: Sequence[Snapshot]) -> Judgement | None:
         why = "the output is not finite"
     elif twice and all(snapshot.not_finite for snapshot in twice):
         why = f"the gradient of {twice[-1].not_finite[0]} is not finite"
-    elif twice and min(snapshot.grad_norm for snapshot in twice) > EXPLODED:
+    elif twice and min(snapshot.grad_norm for snapshot in twice) > EXPLODING_NORM:
         why = f"the gradient norm is {twice[-1].grad_norm:.1e}"
     elif _lacks_detail(now) and len(snapshots) > POOL and now.gain_db < before.gain_db - LOST_DB:
         why = f"the gain fell from {before.gain_db:+.2f} to {now.gain_db:+.2f} dB"
@@ -175,7 +176,7 @@ def _diverging(snapshots: Sequence[Snapshot]) -> Judgement | None:
             detail_of(snapshots[i : i + POOL]).restored for i in range(len(snapshots) - POOL)
         )
         restored = detail_of(snapshots[-POOL:]).restored
-        if best > WORTHWHILE and restored < FORGOTTEN * best:
+        if best > USEFUL_RESTORED and restored < LOST_SHARE * best:
             why = f"it restores {restored:.1%} of the missing detail and had restored {best:.1%}"
     return Judgement(Verdict.DIVERGING, why) if why else None
 
@@ -193,17 +194,20 @@ def _falling(validations: Sequence[ValidationGain]) -> Judgement | None:
     )
 
 
-def _idle(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
+def _not_updating(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     """Find weights that nothing moves: seen long before a run could have learned."""
     began = snapshots[0].step  # late, where a run that was stopped goes on with other settings
-    settled = SETTLED if began <= SETTLED else began + SETTLED
-    latest = [snapshot for snapshot in snapshots[-3:] if snapshot.step > settled]
+    past_start = ZERO_INIT_STEPS if began <= ZERO_INIT_STEPS else began + ZERO_INIT_STEPS
+    latest = [snapshot for snapshot in snapshots[-3:] if snapshot.step > past_start]
     if len(latest) < 3:
         return None
     why = None
     if min(snapshot.skipped for snapshot in latest) > 0.5:
         why = f"{latest[-1].skipped:.0%} of the steps were skipped"
-    elif max(k.whole_update for k in latest) < STILL and latest[-1].lr > TAIL * train.max_lr:
+    elif (
+        max(k.whole_update for k in latest) < NO_UPDATE
+        and latest[-1].lr > TAIL_LR_SHARE * train.max_lr
+    ):
         why = "the weights do not change"
     elif min(snapshot.idle for snapshot in latest) >= 0.5 and not any(
         k.last_gradient for k in latest
@@ -230,9 +234,7 @@ def _converged(
 def _learning(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     now = detail_of(snapshots[-POOL:])
     if _has_learned(now) or (
-        now.correlation >= RISING
-        and now.restored >= RISING_RESTORED
-        and (_is_tail(snapshots[-1], train) or _rises(snapshots, now))
+        restores_some(now) and (_is_tail(snapshots[-1], train) or _rises(snapshots, now))
     ):
         return Judgement(Verdict.LEARNING, figures(now))
     return None
@@ -242,21 +244,23 @@ def _waiting(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     """Wait for warm-up and patience to pass, and for slow runs as long as they grow."""
     last, now = snapshots[-1], detail_of(snapshots[-POOL:])
     began = snapshots[0].step  # late, where a run that was stopped goes on with other settings
-    if last.step < (first := max(patience(train), began + PATIENCE)):
+    if last.step < (first := max(first_judged_step(train), began + PATIENCE_STEPS)):
         return Judgement(Verdict.WARMING_UP, f"judged from step {first} on")
     half = [snapshot for snapshot in snapshots if snapshot.step <= (began + last.step) / 2][-POOL:]
     if not half:
         return Judgement(Verdict.WARMING_UP, "judged after more snapshots")
     before = detail_of(half)
-    times = min(FAR, train.max_steps / last.step)
+    times = min(EXTRAPOLATION, train.max_steps / last.step)
     expected = now.restored * times**2  # ratio and correlation each grow with the steps
-    grows = now.restored > GROWTH * max(before.restored, 0.0) and now.correlation >= SEEN
-    if grows and expected >= WORTHWHILE:
+    grows = (
+        now.restored > GROWTH * max(before.restored, 0.0) and now.correlation >= CHANCE_CORRELATION
+    )
+    if grows and expected >= USEFUL_RESTORED:
         return Judgement(Verdict.WARMING_UP, f"slow, but learning: {figures(now)}")
     return None
 
 
-def patience(train: Train) -> int:
+def first_judged_step(train: Train) -> int:
     """Return the step from which a run must have learned something.
 
     Raises:
@@ -264,11 +268,16 @@ def patience(train: Train) -> int:
     """
     if train.warmup_steps == "auto":
         raise ValueError("train.warmup_steps is 'auto'; resolve the settings first")
-    return train.warmup_steps + PATIENCE
+    return train.warmup_steps + PATIENCE_STEPS
 
 
 def _has_learned(now: Detail) -> bool:
-    return now.correlation >= LEARNED and now.restored >= RESTORED
+    return now.correlation >= LEARNED_CORRELATION and now.restored >= LEARNED_RESTORED
+
+
+def restores_some(now: Detail) -> bool:
+    """Tell detail that was learned, however little, from none."""
+    return now.correlation >= RISING_CORRELATION and now.restored >= RISING_RESTORED
 
 
 def _lacks_detail(now: Detail) -> bool:
@@ -277,7 +286,7 @@ def _lacks_detail(now: Detail) -> bool:
 
 
 def _is_tail(snapshot: Snapshot, train: Train) -> bool:
-    return snapshot.step > patience(train) and snapshot.lr < TAIL * train.max_lr
+    return snapshot.step > first_judged_step(train) and snapshot.lr < TAIL_LR_SHARE * train.max_lr
 
 
 def _rises(snapshots: Sequence[Snapshot], now: Detail) -> bool:

@@ -5,10 +5,10 @@ In a loop:
     step         watch.before_step(step, batches, due=...)
                  result = stepper.step(batches, lr)
                  watch.after_step(step, lr, result)       on the device; nothing waits
-    log row      lines = watch.undone_steps(stream, processes)   which were not finite, and why
+    log row      lines = watch.examine_incidents(stream, processes)    steps not finite, and why
                  judgement = watch.judge()                fetches the snapshots taken since
-    validation   watch.add_validation(step, gain_db)
-    alarm        diagnosis = watch.diagnose(judgement)
+    validation   watch.add_validation(step, gain_bilinear_db)
+    alarm        diagnosis = watch.diagnose(step, judgement)
     checkpoint   watch.share_incidents(processes), state_dict, load_state_dict
 """
 
@@ -102,7 +102,7 @@ class Watch:
         """Fetch which steps were not finite and make that known to all processes, before a save."""
         self._incidents.settle(processes)
 
-    def undone_steps(
+    def examine_incidents(
         self,
         stream: TrainingStream,
         processes: Processes = Processes(),  # noqa: B008 - frozen
@@ -116,7 +116,7 @@ class Watch:
         if not steps:
             return []
         self._fetch()
-        # what a step showed that was undone is no sign of the run
+        # what an incident showed is no sign of the run
         self._snapshots = [each for each in self._snapshots if each.step not in steps]
         few, more = steps[:MOST_EXAMINED], len(steps[MOST_EXAMINED:])
         lines = examine(few, stream, self._network, self._loss, self._platform, processes=processes)
@@ -128,13 +128,13 @@ class Watch:
         return "" if self._reported is None else self._reported.value
 
     @property
-    def too_many_undone(self) -> bool:
+    def too_many_incidents(self) -> bool:
         """Whether more steps were not finite than a run may have."""
         return self._incidents.too_many
 
-    def add_validation(self, step: int, gain_db: float) -> None:
+    def add_validation(self, step: int, gain_bilinear_db: float) -> None:
         """Take note of a validation."""
-        self._validations.append(ValidationGain(step, gain_db))
+        self._validations.append(ValidationGain(step, gain_bilinear_db))
 
     def judge(self) -> Judgement:
         """Fetch the snapshots taken since and judge the run."""
@@ -148,21 +148,27 @@ class Watch:
         self._fetch()
         return judge_end(self._snapshots, gain_bicubic_db, self._train)
 
-    def is_news(self, judgement: Judgement) -> bool:
-        """Whether the verdict differs from the last one asked about, so that it is said once."""
+    def note_verdict(self, judgement: Judgement) -> bool:
+        """Remember the verdict; return whether it differs from the last one, to be said once."""
         reported, self._reported = self._reported, judgement.verdict
         return reported != judgement.verdict
 
-    def begin_anew(self) -> None:
+    def reset(self) -> None:
         """Forget all snapshots: a run that was stopped is judged afresh when it goes on."""
         self._snapshots.clear()
         self._validations.clear()
         self._reported = None
         self._incidents.total = 0
 
-    def diagnose(self, judgement: Judgement) -> Diagnosis:
-        """Explain an alarm: test the last pairs, probe a copy of the network, order the causes."""
+    def diagnose(self, step: int, judgement: Judgement) -> Diagnosis:
+        """Explain an alarm: test the last pairs, probe a copy of the network, order the causes.
+
+        Args:
+            step: steps made when the run was judged.
+            judgement: the alarm.
+        """
         case = Case(
+            step,
             judgement,
             self._snapshots,
             self._train,
@@ -187,7 +193,7 @@ class Watch:
             "snapshots": [snapshot.as_dict() for snapshot in self._snapshots],
             "validations": [asdict(validation) for validation in self._validations],
             "incidents": self._incidents.total,
-            "undone": self._incidents.undone,
+            "undone": self._incidents.unexamined,
             "reported": None if self._reported is None else self._reported.value,
         }
 
@@ -197,7 +203,7 @@ class Watch:
         self._snapshots = [Snapshot.from_dict(snapshot) for snapshot in stored["snapshots"]]
         self._validations = [ValidationGain(**each) for each in stored["validations"]]
         self._incidents.total = stored["incidents"]
-        self._incidents.undone = list(stored.get("undone", []))  # older checkpoints have none
+        self._incidents.unexamined = list(stored.get("undone", []))  # older checkpoints have none
         reported = stored["reported"]
         self._reported = None if reported is None else Verdict(reported)
 
