@@ -53,9 +53,9 @@ class Cadence:
         return due
 
     def logged(self) -> None:
-        """Begin the time to the next log: its row, where there was anything to tell, is written."""
+        """Begin the time to the next log: this one is told, in a row where any step was finite."""
         self._logged = self._now()
 
     def saved(self) -> None:
-        """Begin the time to the next save: this one is handed to the writer, or another process."""
+        """Begin the time to the next save: the first process has handed this one to its writer."""
         self._saved = self._now()
