@@ -57,7 +57,7 @@ class PlainLoss(HybridLoss):
         nothing = torch.zeros_like(l1)
         felt = plain_distance(self.whole.vgg, sr_BCHW, gt_BCHW)
         total = self.weights["l1"] * l1 + self.weights["perceptual"] * felt
-        return LossTerms(l1, nothing, nothing, felt, total)
+        return LossTerms(l1, nothing, nothing, felt, nothing, total)
 
 
 def plain_distance(vgg: VGG16, sr_BCHW: Tensor, gt_BCHW: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ ANYTHING = {
     "model.n_blocks": st.sampled_from([2, 4, 6, 10, 12]),
     "model.n_frames": st.sampled_from([3, 5, 7]),
     "model.scale": st.sampled_from([2, 3, 4]),
+    "model.align": st.sampled_from(["none", "samples"]),
     "model.recompute": st.sampled_from(LEAST_FIRST),
     "loss.l1_weight": st.just(1.0),
     "loss.ms_weight": st.sampled_from([0.0, 1.0]),

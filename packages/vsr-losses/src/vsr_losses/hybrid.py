@@ -10,6 +10,8 @@ from vsr_losses.terms import gradient, l1, multi_scale
 from vsr_losses.vgg import VGG16, load_vgg16
 from vsr_settings import Loss
 
+_PIXEL_TERMS = {"l1": l1, "ms": multi_scale, "grad": gradient}
+
 
 class LossTerms(NamedTuple):
     """Every term before weighting, and the weighted total: scalars on the prediction's device."""
@@ -18,6 +20,8 @@ class LossTerms(NamedTuple):
     ms: Tensor
     grad: Tensor
     perceptual: Tensor
+    plain: Tensor
+    """What the output without neighbours is trained with, its own terms weighted; else 0."""
     total: Tensor
 
 
@@ -52,18 +56,33 @@ class HybridLoss(nn.Module):
                 vgg = load_vgg16(settings.perceptual_weights, settings.perceptual_sha256)
             self.perceptual = PerceptualLoss(vgg, settings.perceptual_chunk)
 
-    def forward(self, sr_BCHW: Tensor, gt_BCHW: Tensor) -> LossTerms:
+    def forward(
+        self, sr_BCHW: Tensor, gt_BCHW: Tensor, plain_BCHW: Tensor | None = None
+    ) -> LossTerms:
         """Return every term and the total of a batch.
 
         Args:
             sr_BCHW: the network's output, RGB, not clamped.
             gt_BCHW: RGB in [0, 1], the same shape.
+            plain_BCHW: the output that no neighbour is added to, where it is trained beside: by
+                the same pixel terms (L1 where none has a weight), without VGG16.
         """
-        terms = {"perceptual": sr_BCHW.new_zeros(())}
-        for name, term in (("l1", l1), ("ms", multi_scale), ("grad", gradient)):
+        terms = {"perceptual": sr_BCHW.new_zeros(()), "plain": sr_BCHW.new_zeros(())}
+        for name, term in _PIXEL_TERMS.items():
             with torch.set_grad_enabled(self.weights[name] > 0 and torch.is_grad_enabled()):
                 terms[name] = term(sr_BCHW, gt_BCHW)
         if self.perceptual is not None:
             terms["perceptual"] = self.perceptual(sr_BCHW, gt_BCHW)
         parts = [weight * terms[name] for name, weight in self.weights.items() if weight > 0]
+        if plain_BCHW is not None:
+            terms["plain"] = self._plain(plain_BCHW, gt_BCHW)
+            parts.append(terms["plain"])
         return LossTerms(**terms, total=torch.stack(parts).sum())
+
+    def _plain(self, plain_BCHW: Tensor, gt_BCHW: Tensor) -> Tensor:
+        weights = {name: self.weights[name] for name in _PIXEL_TERMS if self.weights[name] > 0}
+        parts = [
+            weight * _PIXEL_TERMS[name](plain_BCHW, gt_BCHW)
+            for name, weight in (weights or {"l1": 1.0}).items()
+        ]
+        return torch.stack(parts).sum()

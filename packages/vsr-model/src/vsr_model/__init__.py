@@ -1,5 +1,6 @@
-"""The network: blocks, propagation, upsampling; recomputation; weights in and out."""
+"""The network: blocks, propagation, alignment, upsampling; recomputation; weights in and out."""
 
+from vsr_model.alignment import gather_evidence
 from vsr_model.network import Network
 from vsr_model.tiles import enlarge
 from vsr_model.weights import (
@@ -14,6 +15,7 @@ __all__ = [
     "Network",
     "WeightsError",
     "enlarge",
+    "gather_evidence",
     "load_weights",
     "read_checkpoint",
     "read_facts",

@@ -12,36 +12,10 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from vsr_model.alignment import AlignedBranch, gather_evidence
+from vsr_model.blocks import Fuse, ResidualBlock
 from vsr_model.recompute import keep_inputs, segments
 from vsr_settings import Model
-
-
-class ResidualBlock(nn.Module):
-    """`x + conv2(leaky_relu(conv1(x)))`, keeping two tensors for backward: x and the activation."""
-
-    def __init__(self, n_feats: int) -> None:
-        super().__init__()
-        self.conv1 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
-        self.conv2 = nn.Conv2d(n_feats, n_feats, 3, padding=1)
-
-    def forward(self, x_BFHW: Tensor) -> Tensor:
-        """Return a tensor of the same shape."""
-        # In place twice: no gradient needs what is overwritten.
-        active = F.leaky_relu(self.conv1(x_BFHW), 0.1, inplace=True)
-        return self.conv2(active).add_(x_BFHW)
-
-
-class Fuse(nn.Module):
-    """Join two feature maps into one with a 1×1 convolution."""
-
-    def __init__(self, n_feats: int) -> None:
-        super().__init__()
-        self.conv = nn.Conv2d(2 * n_feats, n_feats, 1)
-
-    def forward(self, a_BFHW: Tensor, b_BFHW: Tensor) -> Tensor:
-        """Return `conv(cat(a, b))`, summed over the two halves instead of concatenated."""
-        for_a, for_b = self.conv.weight.chunk(2, dim=1)
-        return F.conv2d(a_BFHW, for_a).add_(F.conv2d(b_BFHW, for_b, self.conv.bias))
 
 
 class Network(nn.Module):
@@ -50,6 +24,11 @@ class Network(nn.Module):
     From the centre frame's features one trunk walks to the last frame and the other to the first;
     the two ends are fused, enlarged, and added to the bilinearly enlarged centre frame. The last
     convolution starts at zero, so training starts from that base instead of from noise around it.
+
+    With `align = "samples"` what the neighbours saw between the centre frame's pixels is added to
+    the fused features, where there is any; without it, and for weights that know no alignment,
+    the output is the plain one, bit for bit. The two learn apart: the plain features are trained
+    by the plain output alone, so that they do not come to rely on neighbours.
 
     Args:
         settings: the `[model]` section. `recompute = "auto"` keeps everything here: only
@@ -72,6 +51,7 @@ class Network(nn.Module):
             nn.PixelShuffle(scale),
             nn.Conv2d(n_feats, 3, 3, padding=1),
         )
+        self.align = AlignedBranch(n_feats, scale) if settings.align == "samples" else None
         self._initialise()
 
     @torch.no_grad()
@@ -88,19 +68,60 @@ class Network(nn.Module):
             for block in trunk:
                 block.conv2.weight.div_(len(trunk) ** 0.5)
 
-    def forward(self, lq_BTCHW: Tensor) -> Tensor:
+    def forward(
+        self,
+        lq_BTCHW: Tensor,
+        known: tuple[Tensor, Tensor] | None = None,
+        *,
+        with_plain: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
         """Enlarge the centre frame of each window.
 
         Args:
             lq_BTCHW: RGB in [0, 1]; T is `settings.n_frames`, H and W are free.
+            known: what `gather_evidence` found in these windows, where that is known already, as
+                for a tile of larger frames; without alignment it is not looked at.
+            with_plain: whether to return what the centre frame alone gives too, to be trained.
 
         Returns:
-            sr_BCHW of `scale` times the height and width, RGB, not clamped.
+            sr_BCHW of `scale` times the height and width, RGB, not clamped; where asked for, then
+            plain_BCHW, or None without alignment, where both are one.
 
         Raises:
             ValueError: if the window has another number of dimensions, frames or channels.
         """
         self._check(lq_BTCHW)
+        if known is None and self.align is not None:
+            known = gather_evidence(lq_BTCHW, self.settings.scale)
+        plain_BFHW = self._features(lq_BTCHW)
+        base_BCHW = F.interpolate(
+            lq_BTCHW[:, lq_BTCHW.shape[1] // 2],
+            scale_factor=float(self.settings.scale),
+            mode="bilinear",
+            align_corners=False,
+        )
+        if self.align is None or known is None:
+            sr_BCHW = self._enlarge(plain_BFHW) + base_BCHW
+            return (sr_BCHW, None) if with_plain else sr_BCHW
+        aligned_BFHW = self._aligned(self.align, plain_BFHW.detach(), *known)
+        sr_BCHW = self._enlarge(aligned_BFHW) + base_BCHW
+        if not with_plain:
+            return sr_BCHW
+        return sr_BCHW, self._enlarge(plain_BFHW) + base_BCHW
+
+    @property
+    def radius(self) -> int:
+        """Low-resolution pixels around an output pixel's place that its features depend on.
+
+        One for extracting features, one a convolution of every block walked through or that
+        alignment adds, and two for upsampling, whose last convolution reaches a fraction of a
+        low-resolution pixel. What alignment knows of neighbours comes from farther away.
+        """
+        aligned = 0 if self.align is None else 2 * len(self.align.blocks)
+        return 1 + self.settings.n_frames // 2 * self.settings.n_blocks + aligned + 2
+
+    def _features(self, lq_BTCHW: Tensor) -> Tensor:
+        """Return the fused features of each window's centre frame."""
         centre = lq_BTCHW.shape[1] // 2
         feats = [self.feat_extract(frame_BCHW) for frame_BCHW in lq_BTCHW.unbind(1)]
         back = forw = feats[centre]
@@ -108,22 +129,15 @@ class Network(nn.Module):
             back = self._propagate(self.backward_fuse, self.backward_trunk, back, feat)
         for feat in reversed(feats[:centre]):
             forw = self._propagate(self.forward_fuse, self.forward_trunk, forw, feat)
-        base = F.interpolate(
-            lq_BTCHW[:, centre],
-            scale_factor=float(self.settings.scale),
-            mode="bilinear",
-            align_corners=False,
-        )
-        return self._enlarge(self.fusion(back, forw)) + base
+        return self.fusion(back, forw)
 
-    @property
-    def radius(self) -> int:
-        """Low-resolution pixels around an output pixel's place that it depends on.
-
-        One for extracting features, one a convolution of every block walked through, and two for
-        upsampling, whose last convolution reaches a fraction of a low-resolution pixel.
-        """
-        return 1 + self.settings.n_frames // 2 * self.settings.n_blocks + 2
+    def _aligned(
+        self, align: AlignedBranch, h_BFHW: Tensor, confidence_B1HW: Tensor, evidence_BKHW: Tensor
+    ) -> Tensor:
+        """Add to features what the neighbours saw, keeping for backward what `recompute` says."""
+        if self.settings.recompute in ("none", "auto"):
+            return align(h_BFHW, confidence_B1HW, evidence_BKHW)
+        return keep_inputs(align, h_BFHW, confidence_B1HW, evidence_BKHW)
 
     def _propagate(self, fuse: Fuse, trunk: nn.Sequential, h: Tensor, feat: Tensor) -> Tensor:
         """Carry `h` through one frame, keeping for backward what `recompute` says."""

@@ -12,6 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from vsr_settings.hardware.presets import MemoryFormat, PresetName
 
 Recompute = Literal["auto", "none", "blocks", "segments"]
+Align = Literal["none", "samples"]
 Degradation = Literal["bicubic", "area"]
 
 
@@ -114,6 +115,10 @@ class Model(Section):
     """Low-resolution frames in a window; odd, the centre one is enlarged."""
     scale: Literal[2, 3, 4] = 3
     """Enlargement of each side."""
+    align: Align = "samples"
+    """What neighbouring frames add: `samples`, the colours they saw between the centre frame's
+    pixels, found along their motion; or `none`, so that all that counts is the centre frame, as in
+    networks from before there was a choice."""
     recompute: Recompute = "auto"
     """What backward computes again instead of keeping: `none`, `blocks` (each block keeps only its
     input), `segments` (stretches of blocks keep only theirs), or `auto`: the least that fits."""

@@ -19,7 +19,7 @@ _ADDED_BY_TORCH = {"_orig_mod", "module", "_fsdp_wrapped_module", "_checkpoint_w
 """Parts that torch.compile, DDP, FSDP and the like put anywhere into the names."""
 
 _OURS = {"feat_extract", "backward_fuse", "backward_trunk", "forward_fuse", "forward_trunk"}
-_OURS |= {"fusion", "upsample"}
+_OURS |= {"fusion", "upsample", "align"}
 
 _COUNT_OF_AVERAGED = "n_averaged"  # beside the weights in torch.optim.swa_utils.AveragedModel
 

@@ -106,7 +106,9 @@ def _declared(path: str | os.PathLike[str], contents: Contents) -> dict[str, Any
     if not isinstance(text, str):
         raise WeightsError(f"{str(path)!r} has {describe(text)} where its settings should be")
     try:
-        return Model.model_validate(parse(text)).model_dump() | {"recompute": "auto"}
+        return Model.model_validate(parse(text)).model_dump(exclude_unset=True) | {
+            "recompute": "auto"
+        }
     except (ValueError, LookupError, TypeError, RecursionError) as error:
         raise WeightsError(f"{str(path)!r} describes no valid network: {text!r:.300}") from error
 
@@ -130,6 +132,7 @@ def _settings(
         "n_feats": n_feats,
         "n_blocks": 2 * len(blocks),
         "scale": round((wide / max(n_feats, 1)) ** 0.5),
+        "align": "samples" if any(name.startswith("align.") for name in state) else "none",
     }
     for name, size in sizes.items():
         if declared.get(name, size) != size:

@@ -22,7 +22,7 @@ from vsr_settings.memory.prediction import (
     predict_inference,
     predict_validation,
 )
-from vsr_settings.memory.sizes import MIB, SEGMENT_BLOCKS, vgg_convolutions
+from vsr_settings.memory.sizes import MIB, SEGMENT_BLOCKS, evidence_channels, vgg_convolutions
 
 __all__ = [
     "LEAST_FIRST",
@@ -38,6 +38,7 @@ __all__ = [
     "budget_mib",
     "candidates",
     "changed",
+    "evidence_channels",
     "fits",
     "fitting_tile",
     "least_mib",

@@ -9,9 +9,17 @@ from itertools import pairwise
 
 from vsr_settings.card import card
 from vsr_settings.hardware.presets import HardwarePreset, Precision
-from vsr_settings.memory.sizes import FP32, SEGMENT_BLOCKS, VGG_CHANNELS, Sizes, sizes_of
+from vsr_settings.memory.sizes import (
+    ALIGNED_BLOCKS,
+    FP32,
+    SEGMENT_BLOCKS,
+    VGG_CHANNELS,
+    Sizes,
+    evidence_channels,
+    sizes_of,
+)
 from vsr_settings.precision import precision
-from vsr_settings.schema import Settings
+from vsr_settings.schema import Model, Settings
 
 _GIGA = 1e9
 _TERA = 1e12
@@ -87,8 +95,23 @@ def _network(settings: Settings, sizes: Sizes) -> float:
     block = 2 * _convolution(feats, feats, 9)
     at_low = (walks + 1) * _convolution(2 * feats, feats, 1) + walks * sizes.depth * block
     extract = sizes.frames * _convolution(3, feats, 9)
-    # the window needs no gradient
-    return pixels * (3 * (at_low + _upsampler(settings)) + 2 * extract)
+    # neither the window nor what is gathered of it needs a gradient
+    learned = pixels * (3 * (at_low + _upsampler(settings)) + 2 * extract)
+    if settings.model.align == "none":
+        return learned
+    aligned = 2 * _evidence(settings.model) + 3 * _aligned_blocks(settings.model)
+    # both what neighbours are added to and what they are not are enlarged
+    return learned + pixels * (aligned + 3 * _upsampler(settings))
+
+
+def _evidence(model: Model) -> float:
+    """The convolution of what neighbours show; gathering it has none."""
+    return _convolution(evidence_channels(model.scale), model.n_feats, 9)
+
+
+def _aligned_blocks(model: Model) -> float:
+    feats = model.n_feats
+    return 2 * ALIGNED_BLOCKS * _convolution(feats, feats, 9) + _convolution(feats, feats, 1)
 
 
 def _upsampler(settings: Settings) -> float:
@@ -98,14 +121,21 @@ def _upsampler(settings: Settings) -> float:
 
 
 def _recomputed(settings: Settings, sizes: Sizes) -> float:
-    """A stretch of blocks is computed again but for its last convolution, as is the upsampler."""
+    """A stretch of blocks is computed again but for its last convolution, as is the upsampler.
+
+    What is made of evidence is computed again whole: its last operation keeps the confidence.
+    """
     feats, pixels, walks = settings.model.n_feats, settings.data.patch**2, sizes.frames - 1
     if settings.model.recompute in ("none", "auto"):
         return 0
     by_blocks = settings.model.recompute == "blocks"
     kept = sizes.depth if by_blocks else -(-sizes.depth // SEGMENT_BLOCKS)
     again = walks * (2 * sizes.depth - kept) * _convolution(feats, feats, 9)
-    return pixels * (again + _convolution(feats, feats * settings.model.scale**2, 9))
+    widening = _convolution(feats, feats * settings.model.scale**2, 9)
+    if settings.model.align == "none":
+        return pixels * (again + widening)
+    aligned = _evidence(settings.model) + _aligned_blocks(settings.model)
+    return pixels * (again + aligned + 2 * widening)
 
 
 def _convolution(inputs: int, outputs: int, taps: int) -> int:

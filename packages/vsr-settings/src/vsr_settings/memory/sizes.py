@@ -10,7 +10,7 @@ from typing import Final
 
 from vsr_settings.hardware.presets import Precision
 from vsr_settings.precision import precision
-from vsr_settings.schema import Settings
+from vsr_settings.schema import Model, Settings
 
 MIB: Final = 1 << 20
 FP32: Final = 4
@@ -33,6 +33,15 @@ def vgg_convolutions() -> Iterator[tuple[int, int, int]]:
         index += 1  # a pooling
 
 
+ALIGNED_BLOCKS: Final = 2
+"""Blocks that turn what neighbours show into features."""
+
+
+def evidence_channels(scale: int) -> int:
+    """Of each part of a pixel two colours and a weight, and one weight of the pixel."""
+    return 7 * scale**2 + 1
+
+
 @dataclass(frozen=True)
 class Weights:
     """How many numbers each part of the network holds, weights and biases."""
@@ -46,6 +55,8 @@ class Weights:
     """The upsampler's first convolution."""
     closing: int
     """The upsampler's last convolution."""
+    aligned: int
+    """What turns evidence of neighbours into features; 0 without alignment."""
     blocks: int
     """Blocks of both trunks."""
 
@@ -58,12 +69,7 @@ class Weights:
     def total(self) -> int:
         """The whole network."""
         upsampler = self.widening + self.closing
-        return self.extract + 3 * self.fuse + 2 * self.trunk + upsampler
-
-    @property
-    def tensors(self) -> int:
-        """Parameters as torch counts them: a weight and a bias of each convolution."""
-        return 2 * (6 + 2 * self.blocks)
+        return self.extract + 3 * self.fuse + 2 * self.trunk + upsampler + self.aligned
 
 
 @dataclass(frozen=True)
@@ -94,16 +100,21 @@ class Sizes:
         return self.element < FP32
 
 
-def weights_of(n_feats: int, n_blocks: int, scale: int) -> Weights:
+def weights_of(model: Model) -> Weights:
     """The weights of a network."""
-    wide = n_feats * scale**2
+    n_feats = model.n_feats
+    wide = n_feats * model.scale**2
+    convolution = (9 * n_feats + 1) * n_feats
+    evidence = 9 * evidence_channels(model.scale) * n_feats
+    aligned = evidence + 2 * ALIGNED_BLOCKS * convolution + (n_feats + 1) * n_feats
     return Weights(
         extract=28 * n_feats,
         fuse=(2 * n_feats + 1) * n_feats,
-        convolution=(9 * n_feats + 1) * n_feats,
+        convolution=convolution,
         widening=(9 * n_feats + 1) * wide,
         closing=3 * (9 * n_feats + 1),
-        blocks=n_blocks,
+        aligned=aligned if model.align == "samples" else 0,
+        blocks=model.n_blocks,
     )
 
 
@@ -119,7 +130,7 @@ def sizes_in(settings: Settings, kept: Precision) -> Sizes:
     features = batch * model.n_feats * patch**2 * element
     side = model.scale * patch
     return Sizes(
-        weights=weights_of(model.n_feats, model.n_blocks, model.scale),
+        weights=weights_of(model),
         batch=batch,
         frames=model.n_frames,
         depth=model.n_blocks // 2,

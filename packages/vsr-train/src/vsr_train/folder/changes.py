@@ -10,7 +10,7 @@ import math
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
@@ -34,6 +34,10 @@ _FREE = {"run.name", "run.dir"}
 _LONGEST = 60
 
 
+_BEFORE: Final[Values] = {"model.align": "none"}
+"""What was so before there was a setting for it, where its default is something else."""
+
+
 def stored_settings(text: Any) -> Values:
     """Read the settings that a checkpoint holds, as they were written.
 
@@ -44,12 +48,13 @@ def stored_settings(text: Any) -> Values:
         tables = tomllib.loads(text)
     except (TypeError, ValueError, AttributeError, RecursionError) as error:
         raise UnsoundError("settings", f"they are not TOML ({error})") from error
-    return {
+    said = {
         f"{section}.{name}": value
         for section, table in tables.items()
         if isinstance(table, dict)
         for name, value in table.items()
     }
+    return {**_BEFORE, **said}
 
 
 def refuse_other_network(path: Path, values: Values, model: Model) -> None:
@@ -67,12 +72,12 @@ def refuse_other_network(path: Path, values: Values, model: Model) -> None:
     if theirs != model:
         got, want = (
             f"{each.n_feats} features, {each.n_blocks} blocks, {each.n_frames} frames, "
-            f"×{each.scale}"
+            f"×{each.scale}, align {each.align!r}"
             for each in (theirs, model)
         )
         raise RunError(
             f"checkpoint {str(path)!r} holds another network ({got}) than [model] ({want}); "
-            "correct [model], or start a run of another name"
+            "correct [model], or start a run of another name, from its weights with --init"
         )
 
 

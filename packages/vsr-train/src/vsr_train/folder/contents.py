@@ -198,7 +198,9 @@ def _check_interval(stored: Mapping[Any, Any]) -> None:
     terms, seconds = stored.get("terms"), stored.get("seconds")
     if not isinstance(terms, Tensor) or terms.dim() != 3 or terms.numel() == 0:
         raise UnsoundError("interval/terms", "it must have terms for each process and step")
-    shape = (*terms.shape[:2], len(LossTerms._fields))
+    fields = len(LossTerms._fields)
+    without_plain = fields - 1  # as in checkpoints from before there was such a term
+    shape = (*terms.shape[:2], without_plain if terms.shape[2] == without_plain else fields)
     _check_tensor("interval/terms", terms, shape, torch.float32, finite=False)
     _require("interval/grad_norm", _is_number(stored.get("grad_norm")), "it must be a number")
     is_time = _is_number(seconds) and 0 <= float(seconds or 0) < math.inf

@@ -134,8 +134,10 @@ def take_up(
 def load_network(source: Source, state: TrainingState) -> None:
     """Take the weights of a source alone, to measure them."""
     if source.weights is not None:
+        is_whole = source.weights.settings.align == state.network.settings.align
         for network in (state.network, state.average.network):
-            network.load_state_dict(source.weights.state_dict())
+            # what weights without alignment lack adds nothing yet, and is the same in both
+            network.load_state_dict(source.weights.state_dict(), strict=is_whole)
     elif source.stored is not None:
         state.load_state_dict(source.stored)
 
@@ -257,6 +259,11 @@ def _weights_of(path: Path, model: Model) -> Source:
         raise RunError(
             f"{str(path)!r} holds a network of {got.n_feats} features, {got.n_blocks} blocks and "
             f"×{got.scale}; [model] says {want.n_feats}, {want.n_blocks} and ×{want.scale}"
+        )
+    if got.align != "none" and want.align == "none":
+        raise RunError(
+            f"{str(path)!r} holds a network that neighbours add to, and [model] says align = "
+            f'"none"; set model.align = "{got.align}"'
         )
     return Source(path, weights=weights)
 

@@ -140,8 +140,9 @@ class Report:
     def _shown(self, loss: Mapping[str, float]) -> str:
         """Return the terms before weighting, with their weights and shares of the total."""
         shown = []
+        weights = {**self._weights, "plain": 1.0 if loss["plain"] else 0.0}
         for name, value in loss.items():
-            weight = self._weights.get(name, 0.0)
+            weight = weights.get(name, 0.0)
             part = weight * value / loss["total"] if loss["total"] else 0.0
             share = f" (×{weight:g}, {part:.0%})" if weight else ""
             shown.append(f"{name} {value:.4f}{share}")

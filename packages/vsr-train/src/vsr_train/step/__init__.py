@@ -4,7 +4,7 @@ from vsr_train.step.average import WeightAverage
 from vsr_train.step.interval import Interval, StepClock
 from vsr_train.step.schedule import Schedule, learning_rate
 from vsr_train.step.state import BETAS, TrainingState, make_optimizer
-from vsr_train.step.stepper import MicroBatch, Stepper, StepResult
+from vsr_train.step.stepper import MicroBatch, Stepper, StepResult, loss_terms
 
 __all__ = [
     "BETAS",
@@ -17,5 +17,6 @@ __all__ = [
     "TrainingState",
     "WeightAverage",
     "learning_rate",
+    "loss_terms",
     "make_optimizer",
 ]

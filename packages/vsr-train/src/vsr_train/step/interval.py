@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from vsr_device import Processes
+from vsr_losses import LossTerms
 from vsr_train.step.stepper import StepResult
 
 
@@ -85,13 +86,21 @@ class StepClock:
         """Go on with the steps that `state_dict` returned, those of as many processes or not."""
         if not stored:
             return
-        terms = stored["terms"].to(device)
+        terms = _with_plain(stored["terms"].to(device))
         is_as_many = len(terms) == processes.world_size
         own = terms[processes.rank] if is_as_many else terms.mean(dim=0)
         self._terms = list(own)
         self._grad_norm = own.new_tensor(stored["grad_norm"])
         self._seconds = stored["seconds"]
         self.resume()
+
+
+def _with_plain(terms: Tensor) -> Tensor:
+    """Give terms of a checkpoint from before there was `LossTerms.plain` a place for it."""
+    if terms.shape[-1] == len(LossTerms._fields):
+        return terms
+    at = LossTerms._fields.index("plain")
+    return torch.cat([terms[..., :at], torch.zeros_like(terms[..., :1]), terms[..., at:]], dim=-1)
 
 
 def _mean(rows: Sequence[Sequence[float]]) -> list[float]:

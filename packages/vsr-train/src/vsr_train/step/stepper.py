@@ -37,6 +37,16 @@ class StepResult:
     """Whether GradScaler was at work: then gradients overflow by design now and then."""
 
 
+def loss_terms(
+    network: nn.Module, loss: HybridLoss, platform: Platform, lq_BTCHW: Tensor, gt_BCHW: Tensor
+) -> LossTerms:
+    """Return the loss terms of a batch, RGB in [0, 1], as training minimises them."""
+    with platform.autocast():
+        sr_BCHW, plain_BCHW = network(lq_BTCHW, with_plain=True)
+    terms: LossTerms = loss(sr_BCHW, gt_BCHW, plain_BCHW)
+    return terms
+
+
 class Stepper:
     """Makes optimiser steps: accumulate, unscale, clip, step, update.
 
@@ -117,9 +127,7 @@ class Stepper:
         """Add the gradient of one micro-batch of so many; return its loss terms."""
         lq_BTCHW, gt_BCHW = (self._platform.to_unit(part) for part in batch)
         with self._synchronised(is_last=is_last):
-            with self._platform.autocast():
-                sr_BCHW = self._network(lq_BTCHW)
-            terms: LossTerms = self._loss(sr_BCHW, gt_BCHW)
+            terms = loss_terms(self._network, self._loss, self._platform, lq_BTCHW, gt_BCHW)
             self._scaler.scale(terms.total / parts).backward()
         return torch.stack(terms).detach()
 

@@ -26,9 +26,9 @@ from torch import Tensor, nn
 
 from vsr_data import TrainingStream
 from vsr_device import Platform, Processes
-from vsr_losses import HybridLoss, LossTerms
+from vsr_losses import HybridLoss
 from vsr_model.network import Network
-from vsr_train.step import StepResult
+from vsr_train.step import StepResult, loss_terms
 
 MOST_INCIDENTS = 10
 """Incidents that a run may have; one with more has more than a stray sample."""
@@ -165,12 +165,11 @@ def _what_is_wrong(
 ) -> str | None:
     """Name the first module, else the terms, else the tensors' gradients that are not finite."""
     lq_1TCHW, gt_1CHW = (platform.to_unit(part[None]) for part in (lq_TCHW, gt_CHW))
-    with torch.enable_grad(), platform.autocast(), _broken(network) as broken:
-        sr_1CHW = network(lq_1TCHW)
+    with torch.enable_grad(), _broken(network) as broken:
+        terms = loss_terms(network, loss, platform, lq_1TCHW, gt_1CHW)
     if broken:
         return f"the output of {broken[0]} is not finite"
-    terms: LossTerms = loss(sr_1CHW, gt_1CHW)
-    names = [name for name, weight in loss.weights.items() if weight > 0]
+    names = [*(name for name, weight in loss.weights.items() if weight > 0), "plain"]
     if bad := [name for name in names if not getattr(terms, name).isfinite()]:
         return f"loss term {', '.join(bad)} is not finite"
     named = {name: p for name, p in network.named_parameters() if p.requires_grad}
@@ -186,8 +185,9 @@ def _broken(network: nn.Module) -> Iterator[list[str]]:
     """List the modules whose output is not finite, in the order they find it out."""
     broken: list[str] = []
 
-    def note(name: str, _: nn.Module, __: Any, output: Tensor) -> None:
-        if not _finite(output):
+    def note(name: str, _: nn.Module, __: Any, output: Tensor | tuple[Tensor | None, ...]) -> None:
+        outputs = output if isinstance(output, tuple) else (output,)
+        if not all(each is None or _finite(each) for each in outputs):
             broken.append(name)
 
     with ExitStack() as hooks:

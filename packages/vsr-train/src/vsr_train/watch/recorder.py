@@ -19,7 +19,8 @@ from torch import Tensor, nn
 
 from vsr_device import Platform
 from vsr_losses import HybridLoss
-from vsr_model.network import Network, ResidualBlock
+from vsr_model.blocks import ResidualBlock
+from vsr_model.network import Network
 from vsr_train.step import MicroBatch, StepResult
 from vsr_train.watch.detail import detail_statistics
 from vsr_train.watch.snapshot import WHOLE, Snapshot
@@ -37,6 +38,7 @@ _PARTS = {
     "backward_fuse": "fuse",
     "forward_fuse": "fuse",
     "fusion": "fuse",
+    "align": "align",
     "upsample": "upsample",
 }
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 
+from vsr_settings.memory.simulation.evidence import Evidence, gather_evidence
 from vsr_settings.memory.simulation.losses import PerceptualLoss
 from vsr_settings.memory.simulation.network import Network
 from vsr_settings.memory.simulation.operators import difference, times
@@ -25,6 +26,9 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
     """
     samples, frames, colours, height, width = lq_BTCHW.shape
     scale, around = network.model.scale, network.radius
+    known = None
+    if network.align is not None:
+        known = gather_evidence(lq_BTCHW, scale)
     sr = lq_BTCHW.simulation.tensor((samples, colours, scale * height, scale * width))
     run: Counter[tuple[int, int]] = Counter()
     for top in range(0, height, tile):
@@ -32,9 +36,15 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
             rows = min(top + tile + around, height) - max(0, top - around)
             columns = min(left + tile + around, width) - max(0, left - around)
             if run[rows, columns] < _RUNS:
-                network(lq_BTCHW.view((samples, frames, colours, rows, columns)))
+                part = lq_BTCHW.view((samples, frames, colours, rows, columns))
+                network(part, known and _tile_of(known, rows, columns))
             run[rows, columns] += 1
     return sr
+
+
+def _tile_of(known: Evidence, rows: int, columns: int) -> Evidence:
+    confidence, evidence = (each.view((*each.shape[:2], rows, columns)) for each in known)
+    return confidence, evidence
 
 
 @dataclass(frozen=True)

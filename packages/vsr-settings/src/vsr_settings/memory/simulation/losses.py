@@ -42,18 +42,26 @@ class HybridLoss:
             if channels_last:
                 rearrange(self.perceptual.parameters())
 
-    def __call__(self, sr: Tensor, gt: Tensor) -> list[Tensor]:
+    def __call__(self, sr: Tensor, gt: Tensor, plain: Tensor | None = None) -> list[Tensor]:
         """Return the terms and, last, the total."""
         self.simulation.begin("pixel losses")
-        terms = {"perceptual": self.simulation.tensor(())}
-        for name, term in (("l1", l1), ("ms", multi_scale), ("grad", gradient)):
+        terms = {name: self.simulation.tensor(()) for name in ("perceptual", "plain")}
+        for name, term in PIXEL_TERMS.items():
             with self.simulation.no_grad(name not in self.minimised):
                 terms[name] = term(sr, gt)
         if self.perceptual is not None:
             self.simulation.begin("perceptual loss")
             terms["perceptual"] = self.perceptual(sr, gt)
         parts = [times(terms[name]) for name in TERMS if name in self.minimised]
+        if plain is not None:
+            self.simulation.begin("pixel losses without neighbours")
+            terms["plain"] = self._plain(plain, gt)
+            parts.append(terms["plain"])
         return [*terms.values(), summed(stacked(parts))]
+
+    def _plain(self, plain: Tensor, gt: Tensor) -> Tensor:
+        names = [name for name in PIXEL_TERMS if name in self.minimised] or ["l1"]
+        return summed(stacked([times(PIXEL_TERMS[name](plain, gt)) for name in names]))
 
 
 def l1(sr: Tensor, gt: Tensor) -> Tensor:
@@ -73,6 +81,9 @@ def gradient(sr: Tensor, gt: Tensor) -> Tensor:
         l1(absolute(differences(sr, axis)), absolute(differences(gt, axis))) for axis in (3, 2)
     )
     return times(mean_of(along_x, along_y))
+
+
+PIXEL_TERMS = {"l1": l1, "ms": multi_scale, "grad": gradient}
 
 
 class PerceptualLoss:

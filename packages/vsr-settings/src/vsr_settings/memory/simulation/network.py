@@ -1,6 +1,7 @@
 """The network, `vsr_model.network` line by line, as what its pass takes."""
 
 from vsr_settings.memory.simulation.checkpoint import Function, checkpointed
+from vsr_settings.memory.simulation.evidence import Evidence, gather_evidence
 from vsr_settings.memory.simulation.operators import (
     add,
     add_,
@@ -10,20 +11,28 @@ from vsr_settings.memory.simulation.operators import (
     leaky_relu_,
     pixel_shuffle,
     samples_of,
+    weighted,
 )
 from vsr_settings.memory.simulation.tensors import Simulation, Tensor
-from vsr_settings.memory.sizes import SEGMENT_BLOCKS
+from vsr_settings.memory.sizes import ALIGNED_BLOCKS, SEGMENT_BLOCKS, evidence_channels
 from vsr_settings.schema import Model
 
 
 class Convolution:
-    """A weight and a bias."""
+    """A weight and, mostly, a bias."""
 
     def __init__(
-        self, simulation: Simulation, inputs: int, outputs: int, side: int, *, learns: bool
+        self,
+        simulation: Simulation,
+        inputs: int,
+        outputs: int,
+        side: int,
+        *,
+        learns: bool,
+        biased: bool = True,
     ) -> None:
         self.weight = simulation.parameter((outputs, inputs, side, side), learns=learns)
-        self.bias = simulation.parameter((outputs,), learns=learns)
+        self.bias = simulation.parameter((outputs,), learns=learns) if biased else None
 
     def __call__(self, x: Tensor) -> Tensor:
         """Return as many maps as there are outputs."""
@@ -55,6 +64,29 @@ class Fuse:
         return add_(convolution(a, for_a), convolution(b, for_b, self.conv.bias))
 
 
+class AlignedBranch:
+    """What neighbours show becomes features, added to those there are."""
+
+    def __init__(self, simulation: Simulation, feats: int, scale: int, *, learns: bool) -> None:
+        self.conv = Convolution(
+            simulation, evidence_channels(scale), feats, 3, learns=learns, biased=False
+        )
+        self.blocks = [Block(simulation, feats, learns=learns) for _ in range(ALIGNED_BLOCKS)]
+        self.out = Convolution(simulation, feats, feats, 1, learns=learns)
+
+    def convolutions(self) -> list[Convolution]:
+        """Every one, in the order of the state dict."""
+        of_blocks = [each for block in self.blocks for each in (block.conv1, block.conv2)]
+        return [self.conv, *of_blocks, self.out]
+
+    def __call__(self, h: Tensor, known: Evidence) -> Tensor:
+        """Return features."""
+        confidence, evidence = known
+        informed = add_(self.conv(evidence), h)
+        added = self.out(_in_turn(self.blocks)(informed))
+        return add_(weighted(added, confidence.to(added.element)), h)
+
+
 class Network:
     """The weights in their order, and the pass from a window to an enlarged picture."""
 
@@ -81,6 +113,9 @@ class Network:
         self.fusion = Fuse(simulation, feats, learns=learns)
         self.widening = Convolution(simulation, feats, feats * model.scale**2, 3, learns=learns)
         self.closing = Convolution(simulation, feats, 3, 3, learns=learns)
+        self.align: AlignedBranch | None = None
+        if model.align == "samples":
+            self.align = AlignedBranch(simulation, feats, model.scale, learns=learns)
         if channels_last:
             rearrange(self.parameters())
 
@@ -99,17 +134,38 @@ class Network:
             self.fusion.conv,
             self.widening,
             self.closing,
+            *(self.align.convolutions() if self.align is not None else ()),
         ]
 
     def parameters(self) -> list[Tensor]:
         """Every weight and bias."""
-        return [part for each in self.convolutions() for part in (each.weight, each.bias)]
+        parts = [part for each in self.convolutions() for part in (each.weight, each.bias)]
+        return [part for part in parts if part is not None]
 
-    def __call__(self, lq_BTCHW: Tensor) -> Tensor:
-        """Return the centre frame of each window, enlarged."""
+    def __call__(
+        self, lq_BTCHW: Tensor, known: Evidence | None = None, *, with_plain: bool = False
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return the centre frame of each window, enlarged, and without neighbours where asked."""
+        if known is None and self.align is not None:
+            known = gather_evidence(lq_BTCHW, self.model.scale)
         samples, frames, colours, height, width = lq_BTCHW.shape
-        centre = frames // 2
         views = [lq_BTCHW.view((samples, colours, height, width)) for _ in range(frames)]
+        plain = self._features(views)
+        base = self._interpolated(views[frames // 2])
+        if self.align is None or known is None:
+            self.simulation.begin("upsampler")
+            return add(self._enlarge(plain), base), None
+        self.simulation.begin("aligned blocks")
+        aligned = self._aligned(self.align, plain.detached(), known)
+        self.simulation.begin("upsampler")
+        sr = add(self._enlarge(aligned), base)
+        if not with_plain:
+            return sr, None
+        self.simulation.begin("upsampler without neighbours")
+        return sr, add(self._enlarge(plain), base)
+
+    def _features(self, views: list[Tensor]) -> Tensor:
+        centre = len(views) // 2
         self.simulation.begin("feature extraction")
         feats = [self.feat_extract(view) for view in views]
         self.simulation.begin("backward trunk")
@@ -119,9 +175,12 @@ class Network:
         self.simulation.begin("forward trunk")
         for feat in reversed(feats[:centre]):
             forw = self._propagate(self.forward_fuse, self.forward_trunk, forw, feat)
-        base = self._interpolated(views[centre])
-        self.simulation.begin("upsampler")
-        return add(self._enlarge(self.fusion(back, forw)), base)
+        return self.fusion(back, forw)
+
+    def _aligned(self, align: AlignedBranch, h: Tensor, known: Evidence) -> Tensor:
+        if self.model.recompute == "none":
+            return align(h, known)
+        return self._keep_inputs(lambda h: align(h, known), h)
 
     def _propagate(self, fuse: Fuse, trunk: list[Block], h: Tensor, feat: Tensor) -> Tensor:
         h = fuse(h, feat)
@@ -144,7 +203,8 @@ class Network:
     @property
     def radius(self) -> int:
         """Low-resolution pixels around an output pixel's place that it depends on."""
-        return 1 + self.model.n_frames // 2 * self.model.n_blocks + 2
+        aligned = 0 if self.align is None else 2 * ALIGNED_BLOCKS
+        return 1 + self.model.n_frames // 2 * self.model.n_blocks + aligned + 2
 
     def _enlarge(self, fused: Tensor) -> Tensor:
         if self.model.recompute == "none" or not self.simulation.recording:

@@ -57,6 +57,17 @@ def add(x: Tensor, other: Tensor) -> Tensor:
     return x.simulation.note(output, [x, other], backward)
 
 
+def weighted(x: Tensor, by: Tensor) -> Tensor:
+    """A product with maps that have no gradient; they are kept."""
+    kept = x.simulation.keep(by)
+
+    def backward(gradient: Tensor) -> Sequence[Tensor | None]:
+        unpacked(kept)
+        return (gradient.like(), None)
+
+    return x.simulation.note(x.like(), [x, by], backward)
+
+
 def halves(weight: Tensor) -> tuple[Tensor, Tensor]:
     """Both halves of a weight's inputs, without a copy; their gradients are joined."""
     simulation, whole = weight.simulation, weight.shape

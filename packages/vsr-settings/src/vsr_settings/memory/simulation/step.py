@@ -152,7 +152,7 @@ def placed(simulation: Simulation, work: Workload) -> tuple[HybridLoss, Network,
     return loss, network, average
 
 
-_TERMS: Final = 5
+_TERMS: Final = 6
 """The loss terms and their total, as numbers."""
 
 
@@ -165,9 +165,10 @@ def _micro_batch(work: Workload, network: Network, loss: HybridLoss) -> Tensor:
         side = model.scale * work.patch
         gt_BCHW = simulation.tensor((work.batch, 3, side, side))
     with simulation.autocast(half=work.half):
-        sr_BCHW = network(lq_BTCHW)
+        sr_BCHW, plain_BCHW = network(lq_BTCHW, with_plain=True)
     with simulation.made_for("loss"):
-        terms = loss(sr_BCHW, gt_BCHW)
+        terms = loss(sr_BCHW, gt_BCHW, plain_BCHW)
+    del sr_BCHW, plain_BCHW
     backward(times(terms[-1]))
     return stacked(terms).detached()
 
