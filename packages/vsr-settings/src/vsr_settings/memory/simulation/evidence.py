@@ -27,13 +27,14 @@ def gather_evidence(lq_BTCHW: Tensor, scale: int) -> Evidence:
         centre = lq_BTCHW.view((samples, colours, height, width))
         others, flow, error = _aligned(centre, frames - 1)
         frame = others.view(centre.shape)
+        flow_of_one = flow.view((samples, 2, height, width))
         gradient = _squared_gradient(centre)
         noise = _noise(simulation, samples, frames - 1)
         tolerance = _tolerance(gradient, noise)
         texture = gradient.like().like()
         sums = _Sums(centre, scale)
         for _ in range(frames - 1):
-            sums.add(frame, _mask(centre))
+            sums.add(frame, _mask(flow_of_one))
         found = sums.confidence(), sums.evidence()
         del texture, tolerance, error, flow
         return found
@@ -175,10 +176,10 @@ def _noise(simulation: Simulation, samples: int, neighbours: int) -> Tensor:
     return noise
 
 
-def _mask(centre: Tensor) -> Tensor:
-    mask = _channels(centre, 1)
-    novelty = _bell(_channels(_channels(centre, 2), 2)).like()
-    inside = _inside(centre)
+def _mask(flow: Tensor) -> Tensor:
+    mask = _channels(flow, 1)
+    novelty = _bell(flow.like().like()).like()
+    inside = _inside(flow)
     del novelty, inside
     return mask
 
@@ -187,17 +188,17 @@ def _bell(offset: Tensor) -> Tensor:
     return _channels(offset.like(), 1)
 
 
-def _inside(centre: Tensor) -> Tensor:
-    height, width = centre.shape[-2:]
-    places = _pixels(centre.simulation, height, width, plus=_channels(centre, 2))
+def _inside(flow: Tensor) -> Tensor:
+    height, width = flow.shape[-2:]
+    places = _pixels(flow.simulation, height, width, plus=flow)
 
     def both(one: Tensor) -> Tensor:
-        other = _channels(centre, 1, BYTE)
+        other = _channels(flow, 1, BYTE)
         result = one.like()
         del other
         return result
 
-    result = both(both(both(_channels(centre, 1, BYTE))))
+    result = both(both(both(_channels(flow, 1, BYTE))))
     del places
     return result
 
