@@ -171,8 +171,9 @@ def _noise(simulation: Simulation, samples: int, neighbours: int) -> Tensor:
         simulation.tensor((samples,), _PLACE)
     joined = simulation.tensor((neighbours, samples))
     least = simulation.tensor((samples,))
+    del joined
     noise = least.like()
-    del medians, joined, least
+    del medians, least
     return noise
 
 
@@ -198,8 +199,9 @@ def _inside(flow: Tensor) -> Tensor:
         del other
         return result
 
-    result = both(both(both(_channels(flow, 1, BYTE))))
-    del places
+    is_within_width = both(_channels(flow, 1, BYTE))
+    result = both(both(is_within_width))
+    del places, is_within_width
     return result
 
 

@@ -61,7 +61,8 @@ class HybridLoss:
 
     def _plain(self, plain: Tensor, gt: Tensor) -> Tensor:
         names = [name for name in PIXEL_TERMS if name in self.minimised] or ["l1"]
-        return summed(stacked([times(PIXEL_TERMS[name](plain, gt)) for name in names]))
+        parts = [times(PIXEL_TERMS[name](plain, gt)) for name in names]
+        return summed(stacked(parts))
 
 
 def l1(sr: Tensor, gt: Tensor) -> Tensor:

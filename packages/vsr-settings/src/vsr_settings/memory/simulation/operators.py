@@ -62,8 +62,10 @@ def weighted(x: Tensor, by: Tensor) -> Tensor:
     kept = x.simulation.keep(by)
 
     def backward(gradient: Tensor) -> Sequence[Tensor | None]:
-        unpacked(kept)
-        return (gradient.like(), None)
+        by = unpacked(kept)
+        made = gradient.like()
+        del by
+        return (made, None)
 
     return x.simulation.note(x.like(), [x, by], backward)
 
