@@ -33,8 +33,8 @@ NOISE: Final = 8.0
 MOST_NOISE: Final = 8 / 255
 """Difference about which a window's is no longer noise or aliasing: nothing in it is aligned."""
 
-MISPLACED: Final = 0.03
-"""How much more is allowed at most, of the squared gradient: the difference that 0.17 pixels make.
+MISPLACED: Final = 0.015
+"""How much more is allowed at most, of the squared gradient: the difference that 0.12 pixels make.
 """
 
 NOVELTY: Final = 0.15
