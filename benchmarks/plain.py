@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from tracer import Formulation
 
 from vsr_losses import VGG16, HybridLoss, LossTerms
-from vsr_model import Network
+from vsr_model import Network, gather_evidence
 from vsr_settings import Loss
 
 PREFIXES = (4, 9, 16, 23)
@@ -20,8 +20,14 @@ PREFIXES = (4, 9, 16, 23)
 class PlainNetwork(Network):
     """The network with its forward pass written plainly."""
 
-    def forward(self, lq_BTCHW: Tensor) -> Tensor:
-        """Enlarge the centre frame of each window."""
+    def forward(
+        self,
+        lq_BTCHW: Tensor,
+        known: tuple[Tensor, Tensor] | None = None,
+        *,
+        with_plain: bool = False,
+    ) -> Tensor | tuple[Tensor, Tensor | None]:
+        """Enlarge the centre frame of each window, and without neighbours where asked."""
         centre = lq_BTCHW.shape[1] // 2
         feats = [self.feat_extract(frame) for frame in lq_BTCHW.unbind(1)]
         back = forw = feats[centre]
@@ -32,7 +38,16 @@ class PlainNetwork(Network):
         base = F.interpolate(
             lq_BTCHW[:, centre], scale_factor=float(self.settings.scale), mode="bilinear"
         )
-        return self.upsample(self.fusion.conv(torch.cat((back, forw), 1))) + base
+        h = self.fusion.conv(torch.cat((back, forw), 1))
+        if self.align is None:
+            sr = self.upsample(h) + base
+            return (sr, None) if with_plain else sr
+        confidence, evidence = known or gather_evidence(lq_BTCHW, self.settings.scale)
+        added = self.align.conv(evidence) + h.detach()
+        for block in self.align.blocks:
+            added = added + block.conv2(F.leaky_relu(block.conv1(added), 0.1))
+        sr = self.upsample(h.detach() + confidence * self.align.out(added)) + base
+        return (sr, self.upsample(h) + base) if with_plain else sr
 
 
 def _walk(fuse: nn.Module, trunk: nn.Module, h: Tensor, feat: Tensor) -> Tensor:
@@ -49,15 +64,20 @@ class PlainLoss(HybridLoss):
         super().__init__(settings, vgg)
         self.whole, self.perceptual = self.perceptual, None
 
-    def forward(self, sr_BCHW: Tensor, gt_BCHW: Tensor) -> LossTerms:
+    def forward(
+        self, sr_BCHW: Tensor, gt_BCHW: Tensor, plain_BCHW: Tensor | None = None
+    ) -> LossTerms:
         """Return every term and the total of a batch."""
         if self.whole is None:
-            return super().forward(sr_BCHW, gt_BCHW)
+            return super().forward(sr_BCHW, gt_BCHW, plain_BCHW)
         l1 = F.l1_loss(sr_BCHW, gt_BCHW)
         nothing = torch.zeros_like(l1)
         felt = plain_distance(self.whole.vgg, sr_BCHW, gt_BCHW)
-        total = self.weights["l1"] * l1 + self.weights["perceptual"] * felt
-        return LossTerms(l1, nothing, nothing, felt, nothing, total)
+        plain = (
+            nothing if plain_BCHW is None else self.weights["l1"] * F.l1_loss(plain_BCHW, gt_BCHW)
+        )
+        total = self.weights["l1"] * l1 + self.weights["perceptual"] * felt + plain
+        return LossTerms(l1, nothing, nothing, felt, plain, total)
 
 
 def plain_distance(vgg: VGG16, sr_BCHW: Tensor, gt_BCHW: Tensor) -> Tensor:

@@ -22,7 +22,12 @@ RESULTS = ROOT / "build" / "benchmarks.json"
 PAGE = ROOT / "docs" / "benchmarks.md"
 PLOT = ROOT / "docs" / "benchmarks.svg"
 
-NETWORKS = {"64x24": Model(), "128x36": Model(n_feats=128, n_blocks=36)}
+NETWORKS = {
+    "64x24": Model(),
+    "64x24 unaligned": Model(align="none"),
+    "128x36": Model(n_feats=128, n_blocks=36),
+    "128x36 unaligned": Model(n_feats=128, n_blocks=36, align="none"),
+}
 WAYS = ("plain", "none", "blocks", "segments")
 PRECISIONS = ("fp16", "fp32")
 GIB = 1024 * MIB
@@ -42,7 +47,7 @@ peak of what is alive, *reserved* what CUDA's allocator holds for it by its own 
 **{card.budget_mib} MiB** for reserved memory and for workspaces, assumed to be {workspace} MiB.
 *Least time* is the arithmetic of 16 samples at {card.fp32_tflops} TFLOP/s: a bound, not a
 measurement. *Plain* is the yardstick: four overlapping prefixes of VGG16 in fp32, no activation in
-place, the whole batch at once.
+place, the whole batch at once. *Unaligned* is `model.align = "none"`.
 
 {full_size}
 
@@ -58,6 +63,14 @@ the peak* is arithmetic done per second as a share of this machine's matrix prod
 where the library's convolutions use the processor better than its matrix product does.
 
 {steps}
+
+## What neighbours cost
+
+A step in fp32 without VGG16 beside the same with `model.align = "none"`, in alternating rounds;
+*gathering* is the flow and the evidence, computed without a graph, as a share of the aligned step.
+Operations and reserved memory are predicted.
+
+{alignment}
 
 ## Everything else
 
@@ -131,6 +144,7 @@ def page(results: dict, rows: list[Row]) -> str:
         plot=PLOT.name,
         where=where,
         steps=_steps_table(results),
+        alignment=_alignment_table(results),
         others=_others_table(results),
     )
 
@@ -175,19 +189,35 @@ def _steps_table(results: dict) -> str:
     return "\n".join(lines)
 
 
+def _alignment_table(results: dict) -> str:
+    lines = [
+        "| network | patch | step | of processor time | gathering | operations | reserved |",
+        "|---|---:|---:|---:|---:|---:|---:|",
+    ]
+    for bench in results["benchmarks"]:
+        if bench["group"] == "alignment":
+            info = bench["extra_info"]
+            lines.append(
+                f"| {info['network']} | {info['patch']} | **× {info['ratio_to_unaligned']:.2f}** "
+                f"| × {info['processor_ratio']:.2f} | {info['share_of_gathering']:.1%} "
+                f"| × {info['operations']:.2f} | × {info['reserved']:.2f} |"
+            )
+    return "\n".join(lines)
+
+
 def _others_table(results: dict) -> str:
     lines = ["| group | benchmark | median |", "|---|---|---:|"]
     lines += [
         f"| {bench['group']} | `{bench['name']}` | {bench['stats']['median'] * 1e3:.2f} ms |"
         for bench in results["benchmarks"]
-        if bench["group"] != "step"
+        if bench["group"] not in {"step", "alignment"}
     ]
     return "\n".join(lines)
 
 
 def plot(rows: list[Row]) -> str:
     """Return an SVG: a bar of memory per configuration, the card's line, and the least time."""
-    bar, gap, left, width = 15, 5, 170, 470
+    bar, gap, left, width = 15, 5, 210, 430
     top = 40
     most = max(row.needed_mib for row in rows)
     height = top + len(rows) * (bar + gap) + 30
