@@ -30,6 +30,7 @@ def models(draw, *, max_feats: int = 1024, max_blocks: int = 512, max_frames: in
         n_blocks=2 * draw(st.integers(1, max_blocks // 2)),
         n_frames=1 + 2 * draw(st.integers(1, (max_frames - 1) // 2)),
         scale=draw(st.sampled_from([2, 3, 4])),
+        align=draw(st.sampled_from(["none", "samples"])),
         recompute=draw(st.sampled_from(["auto", "none", "blocks", "segments"])),
     )
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from vsr_data import TrainingStream
 from vsr_data.degradation import degrade
-from vsr_data.samples.sampling import choose_window, sample_generator, spread
+from vsr_data.samples.sampling import choose_cut, choose_window, sample_generator, spread
 
 FOOTAGE = {scale: noise_footage(scale) for scale in (2, 3)}
 
@@ -64,6 +64,12 @@ def test_all_sixteen_augmentations_occur():
         if "bb window 2 " in one.origin(step, 0)
     }
     assert len(seen) == 16
+
+
+def test_every_place_of_a_crop_is_drawn_the_last_row_and_column_too():
+    cuts = [choose_cut(sample_generator(0, 0, index), (10, 9), 8) for index in range(100)]
+    assert {cut.y for cut in cuts} == {0, 1, 2}
+    assert {cut.x for cut in cuts} == {0, 1}
 
 
 def test_windows_are_drawn_alike_whatever_their_clip():

@@ -41,7 +41,7 @@ def test_without_weight_there_is_no_perceptual_module_and_every_term_is_returned
     assert loss.perceptual is None
     assert not list(loss.parameters())
     terms = loss(*torch.rand(2, 1, 3, 8, 8))
-    assert terms._fields == ("l1", "ms", "grad", "perceptual", "total")
+    assert terms._fields == ("l1", "ms", "grad", "perceptual", "plain", "total")
     assert all(term.shape == () for term in terms)
 
 
@@ -63,13 +63,62 @@ def test_a_term_of_weight_zero_is_not_in_the_graph(present):
         assert getattr(terms, name).requires_grad == (name in present)
 
 
+@given(l1=WEIGHT, ms=WEIGHT, grad=WEIGHT)
+def test_the_plain_output_adds_its_own_weighted_pixel_terms(l1, ms, grad):
+    if not l1 + ms + grad:
+        l1 = 1.0
+    loss = HybridLoss(Loss(l1_weight=l1, ms_weight=ms, grad_weight=grad, perceptual_weight=0))
+    sr, plain, gt = torch.rand(3, 2, 3, 6, 8, dtype=torch.float64)
+    terms, without, alone = loss(sr, gt, plain), loss(sr, gt), loss(plain, gt)
+    assert torch.isclose(terms.plain, l1 * alone.l1 + ms * alone.ms + grad * alone.grad)
+    assert torch.isclose(terms.total, without.total + terms.plain)
+    assert terms[:4] == without[:4]
+    assert without.plain == 0
+
+
+@pytest.mark.parametrize(
+    ("weights", "plain_weights"),
+    [
+        ({"l1_weight": 0.0}, {"l1_weight": 1.0}),
+        ({"l1_weight": 0.0, "ms_weight": 0.3}, {"l1_weight": 0.0, "ms_weight": 0.3}),
+        ({"l1_weight": 0.7, "grad_weight": 0.2}, {"l1_weight": 0.7, "grad_weight": 0.2}),
+    ],
+)
+def test_the_plain_output_is_never_shown_to_vgg_and_has_l1_where_no_pixel_term_has_a_weight(
+    with_vgg, weights, plain_weights
+):
+    loss = HybridLoss(Loss(perceptual_weight=2.0, **weights, **with_vgg))
+    sr, plain, gt = torch.rand(3, 1, 3, 16, 16)
+    plain.requires_grad_()
+    felt = []
+    loss.perceptual.register_forward_hook(lambda module, inputs, output: felt.append(inputs[0]))
+    terms = loss(sr, gt, plain)
+    assert len(felt) == 1
+    assert felt[0] is sr
+    wanted = HybridLoss(Loss(perceptual_weight=0, **plain_weights))(plain, gt).total
+    torch.testing.assert_close(terms.plain, wanted)
+    found, want = (torch.autograd.grad(each, plain)[0] for each in (terms.total, wanted))
+    torch.testing.assert_close(found, want)
+
+
+def test_without_a_plain_output_the_total_is_that_of_the_other_terms_bit_for_bit(with_vgg):
+    weights = {"l1": 0.7, "ms": 0.3, "grad": 0.2, "perceptual": 0.1}
+    settings = {f"{name}_weight": weight for name, weight in weights.items()}
+    loss = HybridLoss(Loss(**settings, **with_vgg))
+    sr, gt = torch.rand(2, 1, 3, 16, 16)
+    terms = loss(sr, gt)
+    weighted = [weight * getattr(terms, name) for name, weight in weights.items()]
+    assert torch.equal(terms.total, torch.stack(weighted).sum())
+    assert torch.equal(terms.total, loss(sr, gt, None).total)
+
+
 def test_equal_micro_batches_average_to_the_gradient_of_one_batch(with_vgg):
     loss = HybridLoss(Loss(ms_weight=0.3, grad_weight=0.2, **with_vgg)).double()
     pairs = torch.rand(2, 16, 3, 8, 8, dtype=torch.float64)
     whole, parts = pairs[0].clone().requires_grad_(), pairs[0].clone().requires_grad_()
-    loss(whole, pairs[1]).total.backward()
+    loss(whole, pairs[1], whole**2).total.backward()
     for sr, gt in zip(parts.split(4), pairs[1].split(4), strict=True):
-        (loss(sr, gt).total / 4).backward()
+        (loss(sr, gt, sr**2).total / 4).backward()
     torch.testing.assert_close(parts.grad, whole.grad, rtol=1e-12, atol=1e-14)
 
 

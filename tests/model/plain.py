@@ -4,10 +4,13 @@ import torch
 import torch.nn.functional as F
 
 
-def plain_network(state, lq, scale):
-    """Enlarge the centre frame with the tensors of a state dict: no in-place, no recomputation."""
+def plain_network(state, lq, scale, known=None):
+    """Enlarge the centre frame with the tensors of a state dict: no in-place, no recomputation.
+
+    Returns the output, and with what is `known` of neighbours the one without it too.
+    """
     conv = lambda x, name, pad=1: F.conv2d(
-        x, state[f"{name}.weight"], state[f"{name}.bias"], padding=pad
+        x, state[f"{name}.weight"], state.get(f"{name}.bias"), padding=pad
     )
     fuse = lambda a, b, name: conv(torch.cat([a, b], 1), f"{name}.conv", 0)
 
@@ -26,7 +29,15 @@ def plain_network(state, lq, scale):
     forw = feats[centre]
     for t in range(centre - 1, -1, -1):
         forw = trunk(fuse(forw, feats[t], "forward_fuse"), "forward_trunk")
-    wide = conv(fuse(back, forw, "fusion"), "upsample.0")
-    sr = conv(F.pixel_shuffle(wide, scale), "upsample.2")
+    h = fuse(back, forw, "fusion")
     size = [side * scale for side in lq.shape[-2:]]
-    return sr + F.interpolate(lq[:, centre], size=size, mode="bilinear", align_corners=False)
+    base = F.interpolate(lq[:, centre], size=size, mode="bilinear", align_corners=False)
+
+    def enlarged(h):
+        return conv(F.pixel_shuffle(conv(h, "upsample.0"), scale), "upsample.2") + base
+
+    if known is None:
+        return enlarged(h)
+    confidence, evidence = known
+    informed = trunk(h.detach() + conv(evidence, "align.conv"), "align.blocks")
+    return enlarged(h.detach() + confidence * conv(informed, "align.out", 0)), enlarged(h)

@@ -1,5 +1,6 @@
 """Laws of weights files: they rebuild their network, old ones load, and nothing in them runs."""
 
+import json
 import os
 import socket
 import sys
@@ -10,14 +11,17 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from model.damaged_files import assert_same_weights, small_network
+from safetensors import safe_open
 from safetensors.torch import save_file
 
 from vsr_model import WeightsError, load_weights, save_weights
 
+ALIGN = pytest.mark.parametrize("align", ["none", "samples"])
 
-@given(st.sampled_from([3, 5, 9]), st.sampled_from([2, 3, 4]))
-def test_a_safetensors_file_alone_rebuilds_its_network(tmp_path_factory, n_frames, scale):
-    network = small_network(4, 4, n_frames=n_frames, scale=scale, recompute="blocks")
+
+@given(st.sampled_from([3, 5, 9]), st.sampled_from([2, 3, 4]), st.sampled_from(["none", "samples"]))
+def test_a_safetensors_file_alone_rebuilds_its_network(tmp_path_factory, n_frames, scale, align):
+    network = small_network(4, 4, n_frames=n_frames, scale=scale, align=align, recompute="blocks")
     path = tmp_path_factory.mktemp("weights") / "best.safetensors"
     save_weights(network, path)
     loaded = load_weights(path)
@@ -25,6 +29,40 @@ def test_a_safetensors_file_alone_rebuilds_its_network(tmp_path_factory, n_frame
     assert loaded.settings == network.settings.model_copy(update={"recompute": "auto"})
     assert all(parameter.requires_grad for parameter in loaded.parameters())
     assert [file.name for file in path.parent.iterdir()] == ["best.safetensors"]
+
+
+def write_stating(path, state, **stated):
+    """Write weights with metadata that state so much of their network."""
+    save_file(state, path, metadata={"vsr_model": json.dumps(stated)})
+
+
+@ALIGN
+def test_a_file_states_whether_its_network_aligns(tmp_path, align):
+    save_weights(small_network(align=align), tmp_path / "best.safetensors")
+    with safe_open(tmp_path / "best.safetensors", "pt") as file:
+        assert json.loads(file.metadata()["vsr_model"])["align"] == align
+
+
+@ALIGN
+def test_a_file_that_does_not_say_aligns_where_it_has_weights_for_it(tmp_path, align):
+    """As files from before there was a choice, which have none, and bare state dicts."""
+    network = small_network(4, 4, align=align)
+    torch.save(network.state_dict(), tmp_path / "bare.pth")
+    write_stating(tmp_path / "old.safetensors", network.state_dict(), n_feats=4, n_frames=7)
+    for name in ("bare.pth", "old.safetensors"):
+        loaded = load_weights(tmp_path / name)
+        assert loaded.settings.align == align
+        assert_same_weights(network, loaded)
+
+
+@ALIGN
+def test_a_file_that_says_otherwise_than_its_weights_is_refused(tmp_path, align):
+    state = small_network(align=align).state_dict()
+    other = {"none": "samples", "samples": "none"}[align]
+    write_stating(tmp_path / "odd.safetensors", state, align=other)
+    message = f"states align = {other}, and its tensors are those of {align}"
+    with pytest.raises(WeightsError, match=message):
+        load_weights(tmp_path / "odd.safetensors")
 
 
 def test_a_disk_that_fills_up_leaves_the_file_before_whole(tmp_path, monkeypatch):
@@ -45,7 +83,7 @@ def test_a_disk_that_fills_up_leaves_the_file_before_whole(tmp_path, monkeypatch
 @pytest.mark.parametrize("prefix", ["", "module."])
 @pytest.mark.parametrize("bare", [True, False])
 def test_an_old_checkpoint_loads_with_its_size_read_from_the_shapes(tmp_path, prefix, bare):
-    network = small_network(4, 4, scale=2)
+    network = small_network(4, 4, scale=2, align="none")
     state = {prefix + name: tensor for name, tensor in network.state_dict().items()}
     torch.save(state if bare else {"step": 7, "model_state_dict": state}, tmp_path / "old.pth")
     loaded = load_weights(tmp_path / "old.pth")
@@ -76,7 +114,7 @@ def test_the_objects_beside_the_weights_are_neither_imported_nor_run(tmp_path, m
     for name, thing in (("Adaptive", Adaptive), ("make", make)):
         thing.__module__, thing.__qualname__ = "old_trainer", name
     monkeypatch.setitem(sys.modules, "old_trainer", module)
-    network = small_network(4, 4)
+    network = small_network(4, 4, align="none")
     optimizer = torch.optim.AdamW(network.parameters())
     everything = {
         "step": 1200,
@@ -120,6 +158,7 @@ BAD = {
     "list": [1, 2, 3],
     "nothing of ours": {"weight": torch.zeros(3)},
     "one tensor missing": _without("fusion.conv.bias"),
+    "one tensor of alignment missing": _without("align.conv.weight"),
     "no size": _without("feat_extract.weight"),
     "one too many": small_network(4, 4).state_dict() | {"extra": torch.zeros(1)},
     "odd shapes": small_network(4, 4).state_dict()

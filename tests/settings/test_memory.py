@@ -11,7 +11,16 @@ from hypothesis import strategies as st
 
 from vsr_settings import SettingsError, load, predict, read
 from vsr_settings.__main__ import main
-from vsr_settings.memory import LEAST_FIRST, budget_mib, changed, fits, needed_mib, predict_in
+from vsr_settings.memory import (
+    LEAST_FIRST,
+    MIB,
+    budget_mib,
+    changed,
+    fits,
+    needed_mib,
+    predict_in,
+)
+from vsr_settings.memory.allocator import CachingAllocator
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 LARGE = ["model.n_feats=128", "model.n_blocks=36"]
@@ -200,6 +209,25 @@ def test_a_larger_run_never_needs_less(data, name, recompute, kept):
         values["model.n_blocks"] *= 2
         sizes.append(predict_in(changed(PLAIN, values), kept).allocated)
     assert sizes[0] <= sizes[1]
+
+
+@pytest.mark.parametrize(("size", "held"), [(19 * MIB, 20 * MIB), (19 * MIB - 512, 19 * MIB - 512)])
+def test_a_rest_of_a_mebibyte_stays_with_its_block_and_a_larger_one_does_not(size, held):
+    """c10 splits a large block only where more than 1 MiB is left."""
+    allocator = CachingAllocator()
+    allocator.allocate(0, 20 * MIB)
+    allocator.free(0)
+    allocator.allocate(1, size)
+    assert allocator.allocated == held
+
+
+def test_what_neighbours_add_takes_memory():
+    for recompute in LEAST_FIRST:
+        needs = [
+            predict(changed(PLAIN, {"model.align": each, "model.recompute": recompute})).allocated
+            for each in ("none", "samples")
+        ]
+        assert needs[0] < needs[1]
 
 
 def test_more_recomputation_never_needs_more_of_the_p4_networks():

@@ -159,6 +159,23 @@ class _SometimesInfinite(HybridLoss):
         return terms._replace(total=terms.total * float("inf")) if self.infinite else terms
 
 
+class _Huge(HybridLoss):
+    def forward(self, sr, gt, plain=None):
+        terms = super().forward(sr, gt, plain)
+        return terms._replace(total=terms.total * 1e30)
+
+
+def test_a_gradient_whose_norm_overflows_is_withheld():
+    """Each of its numbers is finite, and their squares are not."""
+    network = network_of()
+    stepper = stepper_of(network, clip=1.0, loss=_Huge(Loss(perceptual_weight=0)))
+    before = [parameter.clone() for parameter in network.parameters()]
+    result = stepper.step([batch_of(2)], 1e-3)
+    assert result.grad_norm.isinf()
+    assert result.withheld
+    assert all(map(torch.equal, before, network.parameters()))
+
+
 def test_a_step_in_fp16_is_close_to_one_in_fp32():
     platform = Platform(torch.device("cpu"), torch.float16, torch.contiguous_format)
     scaler = torch.GradScaler("cpu", init_scale=2.0**10)

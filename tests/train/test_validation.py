@@ -192,6 +192,14 @@ class _Answer(Clip):
         return f"{self.name}, frame {i}"
 
 
+def test_a_window_that_only_the_network_restores_is_not_flat(settings_of):
+    """Flat is what bicubic restores as well: where there is nothing left to restore."""
+    settings = settings_of()
+    network = noisy_network(settings, fill=0.2)
+    footage = Footage((_Answer("one", network), _Noise()))
+    assert Validator(footage, settings, choose_platform(settings)).measure(network).flat == 0
+
+
 def test_the_temporal_benefit_is_what_the_neighbours_add(settings_of):
     """PSNR over that of the same network whose neighbours are its centre frame, in dB."""
     settings, wanted = settings_of(), []

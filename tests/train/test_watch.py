@@ -197,6 +197,12 @@ def test_a_validation_that_falls_while_training_looks_well_diverges():
     )
 
 
+@pytest.mark.parametrize("gains", [(4.0, 3.0, 3.0), (0.4, 0.1, 0.1)])
+def test_a_validation_that_falls_by_less_than_half_or_than_its_noise_is_no_divergence(gains):
+    found = [ValidationGain(50 * place, gain) for place, gain in enumerate(gains, 1)]
+    assert verdict_of(snapshots_to(150, ratio=0.5, correlation=0.6), found) == Verdict.LEARNING
+
+
 def test_calibration_of_grad_scaler_is_no_alarm():
     skipping = snapshot_at(10, skipped=1.0, grad_norm=float("inf"), not_finite=("x",))
     assert verdict_of([skipping, replace(skipping, step=20)]) == Verdict.WARMING_UP

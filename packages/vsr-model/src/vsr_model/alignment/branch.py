@@ -33,6 +33,6 @@ class AlignedBranch(nn.Module):
     def forward(self, h_BFHW: Tensor, confidence_B1HW: Tensor, evidence_BKHW: Tensor) -> Tensor:
         """Return features of the same shape."""
         # In place where no gradient needs what is overwritten.
-        informed = self.conv(evidence_BKHW).add_(h_BFHW)
+        informed = self.conv(evidence_BKHW.to(h_BFHW.dtype)).add_(h_BFHW)
         added = self.out(self.blocks(informed))
         return (added * confidence_B1HW.to(added.dtype)).add_(h_BFHW)
