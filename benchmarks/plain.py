@@ -43,16 +43,17 @@ class PlainNetwork(Network):
             sr = self.upsample(h) + base
             return (sr, None) if with_plain else sr
         confidence, evidence = known or gather_evidence(lq_BTCHW, self.settings.scale)
-        added = self.align.conv(evidence) + h.detach()
-        for block in self.align.blocks:
-            added = added + block.conv2(F.leaky_relu(block.conv1(added), 0.1))
+        added = _through(self.align.blocks, h.detach() + self.align.conv(evidence))
         sr = self.upsample(h.detach() + confidence * self.align.out(added)) + base
         return (sr, self.upsample(h) + base) if with_plain else sr
 
 
 def _walk(fuse: nn.Module, trunk: nn.Module, h: Tensor, feat: Tensor) -> Tensor:
-    h = fuse.conv(torch.cat((h, feat), 1))
-    for block in trunk:
+    return _through(trunk, fuse.conv(torch.cat((h, feat), 1)))
+
+
+def _through(blocks: nn.Module, h: Tensor) -> Tensor:
+    for block in blocks:
         h = h + block.conv2(F.leaky_relu(block.conv1(h), 0.1))
     return h
 
