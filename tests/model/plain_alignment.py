@@ -23,7 +23,7 @@ def plain_evidence(window_TCHW, scale):
     gradient = _around(sum(each**2 for each in _central(centre)), 3).mean(0)
     noise = min(np.sort(error, axis=None)[(error.size - 1) // 2] for error in errors)
     noise *= np.exp(-((noise / (8 / 255) ** 2) ** 2))
-    tolerance = 0.015**2 + np.minimum(8 * noise, 0.03 * gradient)
+    tolerance = 0.015**2 + np.minimum(8 * noise, 0.015 * gradient)
     texture = gradient / (gradient + (2 / 255) ** 2)
     masks = [
         np.exp(-error / (2 * tolerance))
