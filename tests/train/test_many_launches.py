@@ -49,8 +49,8 @@ def test_footage_that_stands_still_gives_the_run_of_one_process(
     shutil.copytree(pairs, root)
     for path in root.glob("*/LR/*.png"):
         with Image.open(path) as picture:
-            frames = np.split(np.asarray(picture), 5, axis=1)
-        Image.fromarray(np.concatenate([frames[2]] * 5, axis=1)).save(path)
+            frames = np.split(np.asarray(picture), 5)
+        Image.fromarray(np.concatenate([frames[2]] * 5)).save(path)
     options["data.train"] = options["data.val"] = str(root)
     for name, processes in (("one", 1), ("two", 2)):
         ended = run_of(options, name, processes=processes, faults="float64")
