@@ -153,7 +153,7 @@ class PlacedRun:
         """Return the real stepper, with hooks that name the input and what the loss makes."""
         watch, state = self.watch, self.state
 
-        def enter_loss(_: nn.Module, inputs: tuple[Tensor, Tensor]) -> None:
+        def enter_loss(_: nn.Module, inputs: tuple[Tensor, Tensor, Tensor | None]) -> None:
             watch.name("input", inputs[1])
             watch.purpose = "loss"
 

@@ -68,7 +68,7 @@ CRAFTED = {
         interval={"terms": torch.zeros(1, 1, 2), "grad_norm": 0.0, "seconds": 0.0}
     ),
     "interval of no steps": lambda s: s.update(
-        interval={"terms": torch.zeros(1, 0, 5), "grad_norm": 0.0, "seconds": 0.0}
+        interval={"terms": torch.zeros(1, 0, 6), "grad_norm": 0.0, "seconds": 0.0}
     ),
     "footage no digest": lambda s: s.update(footage={"training": "x"}),
     "settings no TOML": lambda s: s.update(settings="]"),

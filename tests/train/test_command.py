@@ -29,7 +29,7 @@ def rows_of(settings):
     return [json.loads(line) for line in text.splitlines()]
 
 
-TERMS = {"l1", "ms", "grad", "perceptual", "total"}
+TERMS = {"l1", "ms", "grad", "perceptual", "plain", "total"}
 
 
 def test_a_run_leaves_weights_log_pictures_and_its_settings(command, settings_of):
@@ -57,7 +57,8 @@ def test_the_log_has_a_row_per_log_and_per_validation(command, settings_of):
             "kind", "step", "loss", "lr", "grad_norm", "samples_per_s", "skipped",
         }  # fmt: skip
         assert row["loss"].keys() == TERMS
-        assert math.isclose(row["loss"]["total"], row["loss"]["l1"], rel_tol=1e-6)
+        both = row["loss"]["l1"] + row["loss"]["plain"]  # with neighbours and without
+        assert math.isclose(row["loss"]["total"], both, rel_tol=1e-6)
         assert row["samples_per_s"] > 0
     validations = [row for row in rows if row["kind"] == "validation"]
     assert [row["step"] for row in validations] == [4, 8]
@@ -211,7 +212,7 @@ def test_the_p4_settings_run_in_ci_without_a_card_or_vgg_weights(monkeypatch, tm
         monkeypatch.setenv(f"VSR_{name}", value)
     assert main(["--settings", str(CONFIGS / "p4.toml")]) == 0
     out = capsys.readouterr().out
-    assert "64×24, 2,133,187 parameters" in out
+    assert "64×24, 2,321,923 parameters" in out
     assert "4 × 4 × 1 = 16 samples a step" in out
     lines = (tmp_path / "runs" / "p4" / "metrics.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]

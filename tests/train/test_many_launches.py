@@ -41,6 +41,26 @@ def bright_pair(pairs, options, tmp_path):
     return root
 
 
+def test_footage_that_stands_still_gives_the_run_of_one_process(
+    options, settings_of, pairs, tmp_path
+):
+    """The aligned branch has nothing to do there, and gradients all the same: of zeros."""
+    root = tmp_path / "still"
+    shutil.copytree(pairs, root)
+    for path in root.glob("*/LR/*.png"):
+        with Image.open(path) as picture:
+            frames = np.split(np.asarray(picture), 5)
+        Image.fromarray(np.concatenate([frames[2]] * 5)).save(path)
+    options["data.train"] = options["data.val"] = str(root)
+    for name, processes in (("one", 1), ("two", 2)):
+        ended = run_of(options, name, processes=processes, faults="float64")
+        assert ended.returncode == 0, ended.stderr
+    assert_same_run(settings_of(run__name="one"), settings_of(run__name="two"))
+    state = state_of(settings_of(run__name="two"))
+    assert not state["model_state_dict"]["align.out.weight"].any()
+    assert len(state["optimizer_state_dict"]["state"]) == len(state["model_state_dict"])
+
+
 @pytest.mark.parametrize("amp_dtype", ["bf16", "fp16"])
 def test_half_precision_gives_the_run_of_one_process(options, settings_of, amp_dtype):
     """Micro-batches are the same, so only sums of float32 gradients are rounded differently."""

@@ -69,6 +69,9 @@ def test_two_processes_make_the_run_of_one_with_the_whole_batch_in_float64(
     compute_in_float64(monkeypatch)
     assert command(run__name="one", **SHARED)[0] == 0
     assert_same_run(settings_of(run__name="one"), settings_of(run__name="two"))
+    state = state_of(settings_of(run__name="two"))
+    assert state["model_state_dict"]["align.out.weight"].any()  # neighbours were learned from
+    assert len(state["optimizer_state_dict"]["state"]) == len(state["model_state_dict"])
 
 
 def test_a_data_error_in_any_process_saves_and_is_told_once_with_its_exit_code(

@@ -10,10 +10,12 @@ import pytest
 import torch
 
 from vsr_device import choose_platform
+from vsr_losses import LossTerms
 from vsr_model import Network, load_weights, save_weights
 from vsr_settings import Model
 from vsr_train import RunError
 from vsr_train.folder import RunFolder, latest_checkpoint, read_state
+from vsr_train.folder.checkpoint import write_checkpoint
 from vsr_train.step import TrainingState
 
 
@@ -78,6 +80,30 @@ def test_rows_of_the_log_average_over_the_steps_before_a_resume_too(command, set
     assert command("--resume", "auto", train__log_every=3)[0] == 0
     assert rows_of(folder) == rows_of(whole)
     assert [row["step"] for row in rows_of(whole) if row["kind"] == "train"] == [1, 3, 6, 8]
+
+
+def test_a_run_from_before_alignment_goes_on_without_it_bit_for_bit(command, settings_of):
+    """Its checkpoint says nothing of alignment, and its rows had a term less."""
+    plain = {"train__log_every": 3, "model__align": "none"}
+    for name in ("whole", "tiny"):
+        assert command(run__name=name, **plain)[0] == 0
+    whole, folder = (RunFolder.of(settings_of(run__name=name)) for name in ("whole", "tiny"))
+    latest_checkpoint(folder.checkpoints).unlink()
+    path = latest_checkpoint(folder.checkpoints)
+    stored = torch.load(path, weights_only=True)
+    stored["settings"] = stored["settings"].replace('align = "none"\n', "")
+    terms = stored["interval"]["terms"]
+    at = LossTerms._fields.index("plain")
+    stored["interval"]["terms"] = torch.cat([terms[..., :at], terms[..., at + 1 :]], dim=-1)
+    assert stored["interval"]["terms"].shape[-1] == 5
+    write_checkpoint(path, stored)
+    code, out, _ = command("--resume", "auto", **plain)
+    assert code == 0
+    assert "changed since the checkpoint" not in out
+    assert rows_of(folder) == rows_of(whole)
+    settings = settings_of(**plain)
+    states = [without_names(final_state(each, settings)) for each in (folder, whole)]
+    assert_equal_states(*states)
 
 
 def test_going_back_by_number_trains_on_from_there(command, settings_of):

@@ -4,10 +4,11 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch.nn.functional import avg_pool2d, interpolate
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from vsr_device import Platform
-from vsr_losses import HybridLoss
+from vsr_losses import HybridLoss, LossTerms
 from vsr_model import Network
 from vsr_settings import Loss, Model, Train
 from vsr_train.step import Schedule, Stepper, TrainingState, WeightAverage, make_optimizer
@@ -37,6 +38,22 @@ def batch_of(samples, seed=1):
     return lq, gt
 
 
+def panned(samples, seed=1):
+    """Pictures that move by a third of a pixel and two a frame: neighbours have much to show."""
+    generator = torch.Generator().manual_seed(seed)
+    waves = torch.rand(samples, 3, 16, 16, generator=generator)
+    wide = interpolate(waves, size=(80, 80), mode="bicubic").clamp(0, 1) * 255
+    views = [wide[..., t : t + 72, 2 * t : 2 * t + 72] for t in range(5)]
+    lq = torch.stack([avg_pool2d(view, 3) for view in views], 1)
+    return tuple(part.round().to(torch.uint8) for part in (lq, views[2]))
+
+
+def standing(samples):
+    """The same pictures without any motion."""
+    lq, gt = panned(samples)
+    return lq[:, 2:3].expand_as(lq), gt
+
+
 def parts_of(batch, parts):
     return list(zip(*(half.chunk(parts) for half in batch), strict=True))
 
@@ -44,14 +61,14 @@ def parts_of(batch, parts):
 class _Float64Loss(HybridLoss):
     """Casts both sides, so that a float64 network meets uint8 pixels without rounding."""
 
-    def forward(self, sr, gt):
-        return super().forward(sr, gt.double())
+    def forward(self, sr, gt, plain=None):
+        return super().forward(sr, gt.double(), plain)
 
 
 @pytest.mark.parametrize("parts", [2, 4, 16])
 def test_four_times_four_equals_one_batch_of_sixteen_in_float64(parts):
     """Gradients, not weights: Adam divides by tiny ones and would hide or blow up a difference."""
-    batch, gradients = batch_of(16), []
+    batch, gradients = panned(16), []
     for count in (1, parts):
         network = network_of().double()
         loss = _Float64Loss(Loss(ms_weight=0.3, grad_weight=0.2, perceptual_weight=0))
@@ -69,6 +86,63 @@ def test_terms_are_averaged_over_micro_batches():
     parts = stepper_of(network_of()).step(parts_of(batch, 4), 1e-3)
     torch.testing.assert_close(whole.terms, parts.terms)
     torch.testing.assert_close(whole.grad_norm, parts.grad_norm)
+
+
+def is_of_trunk(name):
+    return not name.startswith(("align.", "upsample."))
+
+
+@pytest.mark.parametrize("perceptual", [0.0, 0.5])
+def test_a_step_trains_both_outputs_and_what_is_before_them_by_the_plain_one_alone(perceptual):
+    network, (lq, gt) = network_of(), panned(2)
+    pixels = Loss(ms_weight=0.2, grad_weight=0.1, perceptual_weight=0)
+    loss = HybridLoss(pixels)
+    if perceptual:
+        loss.weights["perceptual"] = perceptual
+        loss.perceptual = _BrighterThan()
+    result = stepper_of(network, loss=loss).step([(lq, gt)], 0.0)
+    sr, plain = network(lq / 255, with_plain=True)
+    terms = dict(zip(LossTerms._fields, result.terms.tolist(), strict=True))
+    own, beside = loss(sr, gt / 255).total, HybridLoss(pixels)(plain, gt / 255).total
+    assert terms["plain"] == pytest.approx(float(beside))
+    assert terms["total"] == pytest.approx(float(own + beside))
+    assert float(own) != float(beside)
+    named = dict(network.named_parameters())
+    expected = torch.autograd.grad(beside, list(named.values()), allow_unused=True)
+    for (name, parameter), gradient in zip(named.items(), expected, strict=True):
+        if is_of_trunk(name):
+            torch.testing.assert_close(parameter.grad, gradient, msg=name)
+        elif name.startswith("align."):
+            assert gradient is None
+            assert parameter.grad.any(), name
+        else:
+            assert not torch.allclose(parameter.grad, gradient), name
+
+
+class _BrighterThan(torch.nn.Module):
+    """A perceptual term, without VGG16."""
+
+    def forward(self, sr, gt):
+        return (sr - gt).square().mean()
+
+
+def test_without_alignment_there_is_one_output_and_nothing_is_counted_twice():
+    torch.manual_seed(0)
+    network = Network(Model(n_feats=4, n_blocks=2, align="none"))
+    result = stepper_of(network).step([panned(2)], 1e-3)
+    terms = dict(zip(LossTerms._fields, result.terms.tolist(), strict=True))
+    assert terms["plain"] == 0
+    parts = terms["l1"] + 0.2 * terms["ms"] + 0.1 * terms["grad"]
+    assert terms["total"] == pytest.approx(parts)
+
+
+def test_where_footage_stands_still_every_parameter_has_a_gradient_the_branch_s_of_zeros():
+    """DistributedDataParallel waits for each of them."""
+    network = network_of()
+    stepper_of(network).step([standing(2)], 1e-3)
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert bool(parameter.grad.any()) == (not name.startswith("align.")), name
 
 
 @given(clip=st.floats(1e-4, 10))
@@ -154,8 +228,8 @@ def test_a_step_that_is_not_finite_moves_neither_weights_nor_average_nor_schedul
 class _SometimesInfinite(HybridLoss):
     infinite = False
 
-    def forward(self, sr, gt):
-        terms = super().forward(sr, gt)
+    def forward(self, sr, gt, plain=None):
+        terms = super().forward(sr, gt, plain)
         return terms._replace(total=terms.total * float("inf")) if self.infinite else terms
 
 
@@ -192,7 +266,7 @@ def test_a_step_moves_the_weights_by_its_learning_rate():
     for lr in (1e-3, 2e-3):
         network = network_of()
         before = [parameter.detach().clone() for parameter in network.parameters()]
-        stepper_of(network).step([batch_of(2)], lr)
+        stepper_of(network).step([panned(2)], lr)
         after = zip(before, network.parameters(), strict=True)
         moves.append(torch.cat([(new - old).detach().flatten() for old, new in after]))
     assert moves[0].abs().median() == pytest.approx(1e-3, rel=0.01)

@@ -4,6 +4,7 @@ import pytest
 import torch
 from train.checkpoint_states import (
     FOOTAGE,
+    assert_equal,
     best_of,
     make_run,
     resumed,
@@ -13,7 +14,7 @@ from train.checkpoint_states import (
 )
 
 from vsr_device import choose_platform
-from vsr_model import Network, save_weights
+from vsr_model import Network, gather_evidence, save_weights
 from vsr_train import RunError
 from vsr_train.folder import (
     RunFolder,
@@ -24,6 +25,7 @@ from vsr_train.folder import (
     save_checkpoint,
     take_up,
 )
+from vsr_train.folder.checkpoint import write_checkpoint
 from vsr_train.step import TrainingState, learning_rate
 
 
@@ -153,6 +155,74 @@ def test_another_network_is_refused(folder, settings, settings_of):
     for change in ({"model__n_blocks": 4}, {"model__scale": 3}, {"model__n_frames": 3}):
         with pytest.raises(RunError, match="holds another network"):
             choose_source(folder, settings_of(**change), resume="auto")
+
+
+def without_alignment(folder, settings_of, **changed):
+    """A run with a checkpoint as it was before networks could align."""
+    settings = settings_of(model__align="none", **changed)
+    make_run(folder, settings, 1)
+    path = folder.checkpoints / "step-000000001.pt"
+    stored = torch.load(path, weights_only=True)
+    stored["settings"] = stored["settings"].replace('align = "none"\n', "")
+    assert "align" not in stored["settings"]
+    write_checkpoint(path, stored)
+    return path, settings
+
+
+def test_a_checkpoint_from_before_alignment_is_one_without_and_the_refusal_says_what_to_do(
+    folder, settings, settings_of
+):
+    path, plain = without_alignment(folder, settings_of, train__keep_checkpoints=9)
+    state, said = resumed(folder, plain)
+    assert state.step == 1
+    assert "changed" not in said
+    with pytest.raises(RunError, match="none") as refused:
+        choose_source(folder, settings, resume="auto")
+    told = str(refused.value)
+    assert 'set model.align = "none"' in told
+    assert "start a run of another name from its weights, which --init takes" in told
+    other = RunFolder.of(settings_of(run__name="other"))
+    assert choose_source(other, settings, init=str(path)).weights is not None
+
+
+def test_an_aligned_network_goes_into_none_without_alignment(folder, settings, settings_of):
+    make_run(folder, settings, 1)
+    plain = settings_of(model__align="none")
+    with pytest.raises(RunError, match='set model.align = "samples"$'):
+        choose_source(folder, plain, resume="auto")
+    other = RunFolder.of(settings_of(run__name="other"))
+    path = str(folder.checkpoints / "step-000000001.pt")
+    with pytest.raises(RunError, match='set model.align = "samples"$'):
+        choose_source(other, plain, init=path)
+
+
+@pytest.mark.parametrize("form", ["weights.safetensors", "weights.pt"])
+def test_weights_without_alignment_start_an_aligned_run_from_the_same_output(
+    folder, settings, settings_of, tmp_path, form
+):
+    plain = Network(settings_of(model__align="none").model)
+    for parameter in plain.parameters():
+        torch.nn.init.normal_(parameter, std=0.05)
+    if form.endswith("safetensors"):
+        save_weights(plain, tmp_path / form)
+    else:
+        torch.save({"model_state_dict": plain.state_dict()}, tmp_path / form)
+    source = choose_source(folder, settings, init=str(tmp_path / form))
+    state = TrainingState.fresh(settings, choose_platform(settings))
+    take_up(source, state, settings, folder, FOOTAGE)
+    network, average = state.network, state.average.network
+    assert_equal(dict(network.state_dict()), dict(average.state_dict()))
+    generator = torch.Generator().manual_seed(0)
+    waves = torch.rand(1, 3, 8, 8, generator=generator)
+    wide = torch.nn.functional.interpolate(waves, size=(60, 60), mode="bicubic").clamp(0, 1)
+    lq = torch.stack([wide[..., t : t + 48, 2 * t : 2 * t + 48] for t in range(5)], 1)
+    lq = torch.nn.functional.avg_pool3d(lq, (1, 2, 2))
+    assert gather_evidence(lq, settings.model.scale)[0].mean() > 0.1
+    plain = choose_platform(settings).place(plain)
+    with torch.no_grad():
+        expected = plain(lq)
+        assert torch.equal(network(lq), expected)
+        assert torch.equal(average(lq), expected)
 
 
 WATCH = {

@@ -217,6 +217,18 @@ def test_the_temporal_benefit_is_what_the_neighbours_add(settings_of):
     assert math.isclose(found.mean["temporal_db"], np.mean(wanted), abs_tol=1e-3)
 
 
+def test_the_temporal_benefit_is_over_the_network_without_neighbours(settings_of):
+    """An aligned network adds nothing to a centre frame repeated: it is its plain self there."""
+    aligned = noisy_network(settings_of(), fill=0.2)
+    plain = Network(settings_of(model__align="none").model).eval()
+    plain.load_state_dict(
+        {name: value for name, value in aligned.state_dict().items() if name in plain.state_dict()}
+    )
+    lq_1TCHW = torch.rand(1, 1, 3, 24, 24).expand(-1, 5, -1, -1, -1)
+    with torch.no_grad():
+        assert torch.equal(aligned(lq_1TCHW), plain(lq_1TCHW))
+
+
 def test_validating_alone_measures_a_checkpoint_and_writes_nothing(command, settings_of):
     assert command()[0] == 0
     folder = RunFolder.of(settings_of())

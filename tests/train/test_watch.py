@@ -10,15 +10,24 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from torch._subclasses.fake_tensor import DataDependentOutputException, FakeTensorMode
-from train.watch_runs import CPU, Pieces, Trial, batches, conduct
+from train.watch_runs import CPU, Pieces, Trial, batches, conduct, footage
 
 from vsr_data import Finding
+from vsr_losses import LossTerms
 from vsr_settings import Train
 from vsr_train.step import StepResult
-from vsr_train.watch import Judgement, Verdict, detail, detail_statistics, write_diagnosis
+from vsr_train.watch import (
+    Judgement,
+    Verdict,
+    detail,
+    detail_statistics,
+    is_watch_state,
+    write_diagnosis,
+)
 from vsr_train.watch.case import Case, RunFacts
 from vsr_train.watch.causes import causes
 from vsr_train.watch.diagnosis import diagnose
+from vsr_train.watch.order import towards_output
 from vsr_train.watch.probe import probe
 from vsr_train.watch.snapshot import WHOLE, Snapshot
 from vsr_train.watch.verdicts import (
@@ -210,6 +219,39 @@ def test_calibration_of_grad_scaler_is_no_alarm():
     assert verdict_of([skipping, *later]) == Verdict.STAGNATING
 
 
+DEAD = {"aligned": 0.0, "confidence": 0.4, "gradients": {"align": 0.0, WHOLE: 0.02}}
+LEARNING = {"ratio": 0.4, "correlation": 0.5}
+
+
+def test_an_aligned_branch_that_neither_adds_nor_learns_is_an_alarm_however_the_rest_learns():
+    assert verdict_of(snapshots_to(250, **LEARNING, **DEAD)) == Verdict.STAGNATING
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {"aligned": 0.2},
+        {"gradients": {"align": 1e-9, WHOLE: 0.02}},
+        {"confidence": 0.0},
+        {"confidence": 1e-9},
+        {"aligned": None, "confidence": None},
+        {"aligned": float("nan")},
+    ],
+    ids=str,
+)
+def test_a_branch_that_adds_or_learns_or_has_nothing_to_add_is_none(changed):
+    """Of footage that stands still, of a checkpoint from before there was a branch."""
+    snapshots = snapshots_to(250, **LEARNING, **{**DEAD, **changed})
+    assert verdict_of(snapshots) == Verdict.LEARNING
+    assert "dead aligned branch" not in [cause.name for cause in causes(case_of(snapshots))]
+
+
+def test_a_branch_that_has_not_begun_yet_is_none():
+    begun = [snapshot_at(step, **LEARNING, **DEAD) for step in (5, 10, 15, 20, 25, 30)]
+    assert verdict_of(begun) == Verdict.LEARNING
+    assert "dead aligned branch" not in [cause.name for cause in causes(case_of(begun[:4]))]
+
+
 # Diagnosis
 
 
@@ -260,6 +302,10 @@ CAUSES = {
     "random misalignment": case_of(
         snapshots_to(300), findings=(Finding("random misalignment", "fatal", "shifted"),)
     ),
+    "dead aligned branch": case_of(
+        snapshots_to(300, aligned=0.0, confidence=0.4, gradients={"align": 0.0, WHOLE: 0.02})
+    ),
+    "exploding aligned branch": case_of(snapshots_to(300, aligned=50.0, confidence=0.4)),
     "dead blocks": case_of(snapshots_to(300, blocks={"a": 0.0, "b": 0.0})),
     "exploding blocks": case_of(snapshots_to(300, blocks={"a": 1e4, "b": 1e5})),
     "too few steps": case_of(
@@ -407,10 +453,56 @@ def test_nothing_of_a_snapshot_waits_for_the_device():
         for parameter in pieces.network.parameters():
             parameter.grad = torch.zeros_like(parameter)
         watch.before_step(1, [fake])
-        result = StepResult(torch.zeros(5), torch.zeros(()), torch.zeros(()))
+        result = StepResult(torch.zeros(len(LossTerms._fields)), torch.zeros(()), torch.zeros(()))
         watch.after_step(1, 1e-3, result)
         with pytest.raises(DataDependentOutputException):
             watch.judge()
+
+
+def recorded(trial):
+    """The last snapshot of a run that takes one every third step."""
+    return conduct(replace(trial, watch_every=3), stop=False).pieces.watch.snapshots[-1]
+
+
+def still():
+    return footage(still=True)
+
+
+def test_a_snapshot_has_what_the_aligned_branch_adds_and_how_far_neighbours_are_believed():
+    moving, standing = recorded(SMALL), recorded(replace(SMALL, footage=still))
+    assert 0 < moving.aligned < 10
+    assert 0 < moving.confidence <= 1
+    assert (standing.aligned, standing.confidence) == (0, 0)
+    plain = recorded(replace(SMALL, align="none"))
+    assert (plain.aligned, plain.confidence) == (None, None)
+
+
+def test_tensors_that_still_footage_leaves_without_gradient_are_not_idle():
+    standing = recorded(replace(SMALL, footage=still))
+    assert standing.gradients["align"] == 0
+    assert standing.idle == 0
+
+
+def test_the_last_layer_of_an_aligned_network_is_that_of_its_output():
+    pieces = Pieces(SMALL)
+    assert list(towards_output(pieces.network))[-2:] == ["upsample.2.weight", "upsample.2.bias"]
+    assert {*towards_output(pieces.network)} == {
+        name for name, _ in pieces.network.named_parameters()
+    }
+    assert recorded(SMALL).last_gradient > 0
+
+
+def test_snapshots_from_before_there_was_a_branch_are_taken_up():
+    watch = conduct(replace(SMALL, watch_every=3), stop=False).pieces.watch
+    stored = json.loads(json.dumps(watch.state_dict()))
+    for snapshot in stored["snapshots"]:
+        del snapshot["aligned"], snapshot["confidence"]
+    assert is_watch_state(stored)
+    resumed = Pieces(SMALL).watch
+    resumed.load_state_dict(stored)
+    assert resumed.snapshots == tuple(
+        replace(each, aligned=None, confidence=None) for each in watch.snapshots
+    )
 
 
 def test_old_snapshots_are_thinned_and_the_first_and_the_latest_kept():

@@ -98,9 +98,9 @@ def test_a_step_that_is_not_finite_is_told_with_its_sample_and_the_run_goes_on(
 
     forward, calls = HybridLoss.forward, []
 
-    def broken(self, sr, gt):
+    def broken(self, sr, gt, plain=None):
         calls.append(1)
-        terms = forward(self, sr, gt)
+        terms = forward(self, sr, gt, plain)
         return terms._replace(total=terms.total * (float("nan") if len(calls) == 3 else 1))
 
     monkeypatch.setattr(HybridLoss, "forward", broken)
@@ -128,8 +128,8 @@ def test_a_sample_that_breaks_its_step_is_set_aside_also_when_the_run_is_resumed
         Image.new("RGB", size, "white").save(path)
     forward, white = HybridLoss.forward, []
 
-    def broken(self, sr, gt):
-        terms = forward(self, sr, gt)
+    def broken(self, sr, gt, plain=None):
+        terms = forward(self, sr, gt, plain)
         is_white = bool(gt.amin((1, 2, 3)).eq(1).any())
         white.append(is_white)
         nan = float("nan") if is_white else 1
@@ -157,8 +157,8 @@ def test_a_loss_that_is_never_finite_is_exit_5_with_the_run_saved(
 
     forward = HybridLoss.forward
 
-    def broken(self, sr, gt):
-        terms = forward(self, sr, gt)
+    def broken(self, sr, gt, plain=None):
+        terms = forward(self, sr, gt, plain)
         return terms._replace(l1=terms.l1 * float("nan"), total=terms.total * float("nan"))
 
     monkeypatch.setattr(HybridLoss, "forward", broken)

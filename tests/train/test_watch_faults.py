@@ -23,6 +23,8 @@ from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_settings import Loss
 from vsr_train.step import Stepper, make_optimizer
+from vsr_train.watch.causes.network import DROWNING
+from vsr_train.watch.verdicts import has_dead_branch
 
 AT_ONCE, LATER = 50, 180
 """Steps within which direct signs and missing learning are found; warm-up is 20 steps of them."""
@@ -46,6 +48,19 @@ def all_but_the_first_frozen(network: Network) -> None:
 def inf_in_a_block(network: Network) -> None:
     with torch.no_grad():
         network.forward_trunk[1].conv2.weight[0, 0, 0, 0] = float("inf")
+
+
+def aligned_branch_frozen(network: Network) -> None:
+    network.align.requires_grad_(requires_grad=False)
+
+
+def nan_in_the_aligned_branch(network: Network) -> None:
+    with torch.no_grad():
+        network.align.out.weight[0, 0] = float("nan")
+
+
+def large_aligned_branch(network: Network) -> None:
+    torch.nn.init.normal_(network.align.out.weight, std=30)
 
 
 def of_another_network(network, _, train):
@@ -111,6 +126,10 @@ def enlarged(batch, _):
     return lq, base.round().to(torch.uint8)
 
 
+ONE_OUTPUT = "none"
+"""For what is wrong with the perceptual term: the output without neighbours is trained without it,
+and would teach the network all the same."""
+
 FAULTS = {
     "lr 1e-6": (Trial({"max_lr": 1e-6, "min_lr": 1e-8}), LATER, "learning rate too small"),
     "lr 1e-7": (Trial({"max_lr": 1e-7, "min_lr": 1e-9}), LATER, "learning rate too small"),
@@ -154,11 +173,16 @@ FAULTS = {
         Trial(
             loss=lambda: ForcedLoss({"perceptual": 1.0}, FeatureLoss(frozen=False)),
             optimizer=co_trained,
+            align=ONE_OUTPUT,
         ),
         LATER,
         "perceptual network is trained",
     ),
-    "all-zero features": (Trial(loss=dead_features), LATER, "dead perceptual loss"),
+    "all-zero features": (
+        Trial(loss=dead_features, align=ONE_OUTPUT),
+        LATER,
+        "dead perceptual loss",
+    ),
     "a term turns into NaN": (
         Trial(loss=lambda: ForcedLoss({"l1": 1.0, "perceptual": 0.1}, TurnsIntoNaN())),
         AT_ONCE,
@@ -166,7 +190,10 @@ FAULTS = {
     ),
     "inf in a block": (Trial(spoil=inf_in_a_block), AT_ONCE, "gradients not finite"),
     "mean colour × 1000": (
-        Trial(loss=lambda: ForcedLoss({"l1": 1.0, "perceptual": 1000.0}, MeanColour("verified"))),
+        Trial(
+            loss=lambda: ForcedLoss({"l1": 1.0, "perceptual": 1000.0}, MeanColour("verified")),
+            align=ONE_OUTPUT,
+        ),
         LATER,
         "a term drowns the others",
     ),
@@ -183,12 +210,27 @@ FAULTS = {
         200,
         "shuffled pairs",
     ),
+    "aligned branch frozen from its start": (
+        Trial(spoil=aligned_branch_frozen, feats=8, blocks=2),
+        AT_ONCE,
+        "dead aligned branch",
+    ),
+    "NaN in the aligned branch": (
+        Trial(spoil=nan_in_the_aligned_branch, feats=8, blocks=2),
+        AT_ONCE,
+        "exploding aligned branch",
+    ),
+    "aligned branch with weights of 30": (
+        Trial(spoil=large_aligned_branch),
+        LATER,
+        "exploding aligned branch",
+    ),
     "lr × 100 from step 140 on": (Trial(stepper=Leaping), 180, "learning rate too large"),
 }
 
 DIVERGING = {
     "lr 2e-2", "lr 0.1", "a term turns into NaN", "inf in a block", "shuffled from step 140 on",
-    "lr × 100 from step 140 on",
+    "lr × 100 from step 140 on", "NaN in the aligned branch",
 }  # fmt: skip
 
 HEALTHY = {
@@ -228,6 +270,8 @@ FAST_FAULTS = (
     "all but one layer frozen",
     "upsampling all zero",
     "lr 0.1",
+    "aligned branch frozen from its start",
+    "NaN in the aligned branch",
 )
 FAST_HEALTHY = ("8×2",)
 
@@ -260,4 +304,7 @@ def test_a_sound_run_raises_no_alarm(name):
     _, last = outcome.judgements[-1]
     print(f"| {name} | {last.verdict} | {last.evidence} |")  # noqa: T201 - with -s, the table
     assert not outcome.alarms, outcome.alarms[0]
+    for snapshot in outcome.pieces.watch.snapshots:
+        assert not has_dead_branch(snapshot)
+        assert (snapshot.aligned or 0.0) < DROWNING
     assert verdicts[-1] in ("learning", "converged", "warming up")

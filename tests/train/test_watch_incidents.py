@@ -122,6 +122,36 @@ def test_an_incident_names_the_tensor_whose_gradient_broke():
     assert "the gradient of backward_trunk.0" in line
 
 
+def test_an_incident_names_the_aligned_branch_whose_output_broke():
+    scene = Scene()
+    with torch.no_grad():
+        scene.network.align.out.bias[1] = float("inf")
+    scene.step()
+    (line,) = scene.watch.examine_incidents(scene.stream)
+    assert "the output of align.out is not finite for every sample" in line
+
+
+def test_a_gradient_that_breaks_in_upsampling_is_not_laid_to_the_aligned_branch_before_it():
+    scene = Scene()
+    torch.nn.init.normal_(scene.network.upsample[2].weight)
+    hook = lambda module, inputs, output: NaNBackwards.apply(output)
+    scene.network.upsample[1].register_forward_hook(hook)
+    scene.step()
+    (line,) = scene.watch.examine_incidents(scene.stream)
+    assert "the gradient of upsample.0" in line
+
+
+def test_a_gradient_that_breaks_in_the_aligned_branch_is_named():
+    scene = Scene()
+    for layer in (scene.network.upsample[2], scene.network.align.out):
+        torch.nn.init.normal_(layer.weight)
+    hook = lambda module, inputs, output: NaNBackwards.apply(output)
+    scene.network.align.blocks.register_forward_hook(hook)
+    scene.step()
+    (line,) = scene.watch.examine_incidents(scene.stream)
+    assert "the gradient of align.blocks.1" in line
+
+
 def test_finite_steps_are_no_incident():
     scene = Scene()
     for _ in range(3):

@@ -77,6 +77,7 @@ class Trial:
     seed: int = 0
     feats: int = 16
     blocks: int = 4
+    align: str = "samples"
     batch: int = 8
     patch: int = 20
     steps: int = 250
@@ -114,7 +115,7 @@ class Pieces:
         }  # fmt: skip
         self.train = Train(**{**values, **trial.train})
         torch.manual_seed(trial.seed)
-        self.network = Network(Model(n_feats=trial.feats, n_blocks=trial.blocks))
+        self.network = Network(Model(n_feats=trial.feats, n_blocks=trial.blocks, align=trial.align))
         trial.spoil(self.network)
         self.loss = trial.loss()
         self.optimizer = trial.optimizer(self.network, self.loss, self.train)
@@ -217,8 +218,8 @@ class ForcedLoss(HybridLoss):
         self.perceptual = features
         self._scale = scale
 
-    def forward(self, sr, gt):
-        terms = super().forward(sr, gt)
+    def forward(self, sr, gt, plain=None):
+        terms = super().forward(sr, gt, plain)
         return LossTerms(*terms[:-1], total=terms.total * self._scale)
 
 

@@ -100,12 +100,14 @@ class Validator:
     Figures of a window, all on RGB clamped to [0, 1] without `data.val_border`:
     `psnr`, `psnr_y` (BT.601 luma) and `ssim`, and the same of `_bilinear` and `_bicubic` pictures;
     `gain_db` and `gain_bicubic_db`, PSNR over those; `temporal_db`, PSNR over the same network
-    seeing the centre frame repeated; `sharpness` and `sharpness_bicubic`, the share of the ground
-    truth's fine detail; `detail_ratio` and `detail_correlation` of what is added to the bilinear
-    base with what is missing from it; `change_error`, the mean absolute error of the change from
-    this frame to the next, where there is one; `perceptual`, VGG16's distance, where training has
-    it. Windows that bicubic interpolation restores to within half a code value are left out, where
-    others are there: they would lift every mean and tell nothing of the network.
+    seeing the centre frame repeated, which no neighbour adds anything to: with `align = "samples"`
+    that is the network without neighbours, bit for bit; `sharpness` and `sharpness_bicubic`, the
+    share of the ground truth's fine detail; `detail_ratio` and `detail_correlation` of what is
+    added to the bilinear base with what is missing from it; `change_error`, the mean absolute error
+    of the change from this frame to the next, where there is one; `perceptual`, VGG16's distance,
+    where training has it. Windows that bicubic interpolation restores to within half a code value
+    are left out, where others are there: they would lift every mean and tell nothing of the
+    network.
 
     Args:
         footage: the validation clips.

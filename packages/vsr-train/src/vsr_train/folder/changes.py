@@ -33,7 +33,6 @@ _FREE = {"run.name", "run.dir"}
 
 _LONGEST = 60
 
-
 _BEFORE: Final[Values] = {"model.align": "none"}
 """What was so before there was a setting for it, where its default is something else."""
 
@@ -69,15 +68,22 @@ def refuse_other_network(path: Path, values: Values, model: Model) -> None:
         theirs = Model.model_validate(said).model_copy(update={"recompute": model.recompute})
     except ValidationError as error:
         raise UnsoundError("settings", "[model] is no network") from error
-    if theirs != model:
+    if theirs.model_copy(update={"align": model.align}) != model:
         got, want = (
             f"{each.n_feats} features, {each.n_blocks} blocks, {each.n_frames} frames, "
-            f"×{each.scale}, align {each.align!r}"
+            f"×{each.scale}"
             for each in (theirs, model)
         )
         raise RunError(
             f"checkpoint {str(path)!r} holds another network ({got}) than [model] ({want}); "
-            "correct [model], or start a run of another name, from its weights with --init"
+            "correct [model], or start a run of another name"
+        )
+    if theirs.align != model.align:
+        takes = "; or start a run of another name from its weights, which --init takes"
+        raise RunError(
+            f"checkpoint {str(path)!r} holds a network of model.align = {toml_value(theirs.align)},"
+            f" and [model] says {toml_value(model.align)}; to go on with it, set model.align = "
+            f"{toml_value(theirs.align)}{takes if theirs.align == 'none' else ''}"
         )
 
 

@@ -10,6 +10,7 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -140,11 +141,13 @@ class Report:
     def _shown(self, loss: Mapping[str, float]) -> str:
         """Return the terms before weighting, with their weights and shares of the total."""
         shown = []
-        weights = {**self._weights, "plain": 1.0 if loss["plain"] else 0.0}
         for name, value in loss.items():
-            weight = weights.get(name, 0.0)
+            if name == "plain" and value == 0:  # there is one output alone
+                continue
+            weight = 1.0 if name == "plain" else self._weights.get(name, 0.0)
             part = weight * value / loss["total"] if loss["total"] else 0.0
-            share = f" (×{weight:g}, {part:.0%})" if weight else ""
+            times = "" if name == "plain" else f"×{weight:g}, "  # its own terms are weighted
+            share = f" ({times}{part:.0%})" if weight else ""
             shown.append(f"{name} {value:.4f}{share}")
         return " · ".join(shown)
 
@@ -226,19 +229,21 @@ def validation_line(step: int, validation: Validation) -> str:
 
 
 def sources_table(sources: dict[str, Scores]) -> Table:
-    """Return the figures of every validation clip."""
-    table = Table("clip", title="validation, dB")
+    """Return the figures of every validation clip; 80 columns hold them and names of 9."""
+    table = Table(title="validation, dB", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table.add_column("clip", overflow="fold")
     columns = {
         "bilinear": ("psnr_bilinear", ".2f"),
         "bicubic": ("psnr_bicubic", ".2f"),
         "output": ("psnr", ".2f"),
         "over bicubic": ("gain_bicubic_db", "+.2f"),
+        "neighbours": ("temporal_db", "+.2f"),
         "sharpness": ("sharpness", ".0%"),
         "SSIM": ("ssim", ".4f"),
         "SSIM bicubic": ("ssim_bicubic", ".4f"),
     }
     for title in columns:
-        table.add_column(title, justify="right")
+        table.add_column(title, justify="right", no_wrap=" " not in title)
     for name, scores in sources.items():
         table.add_row(name, *(format(scores[key], style) for key, style in columns.values()))
     return table

@@ -91,6 +91,11 @@ def _seen(latest: Sequence[Snapshot], case: Case) -> list[str]:
         f"gradient at the output: {shares}",
         f"residual blocks add {min(blocks):.2g} to {max(blocks):.2g} of their input",
     ]
+    if last.aligned is not None:
+        lines.append(
+            f"neighbours are believed by {last.confidence:.1%}, and what they show adds "
+            f"{last.aligned:.2g} of the features"
+        )
     if case.probe is not None:
         lines.append(case.probe.evidence)
     lines += [f"pairs, {finding.name}: {finding.text}" for finding in case.findings]

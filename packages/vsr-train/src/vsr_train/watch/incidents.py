@@ -29,6 +29,7 @@ from vsr_device import Platform, Processes
 from vsr_losses import HybridLoss
 from vsr_model.network import Network
 from vsr_train.step import StepResult, loss_terms
+from vsr_train.watch.order import towards_output
 
 MOST_INCIDENTS = 10
 """Incidents that a run may have; one with more has more than a stray sample."""
@@ -172,7 +173,7 @@ def _what_is_wrong(
     names = [*(name for name, weight in loss.weights.items() if weight > 0), "plain"]
     if bad := [name for name in names if not getattr(terms, name).isfinite()]:
         return f"loss term {', '.join(bad)} is not finite"
-    named = {name: p for name, p in network.named_parameters() if p.requires_grad}
+    named = {name: p for name, p in towards_output(network).items() if p.requires_grad}
     gradients = torch.autograd.grad(
         terms.total, list(named.values()), allow_unused=True, materialize_grads=True
     )

@@ -64,10 +64,11 @@ def probe(network: Network, batch: MicroBatch, platform: Platform) -> Probe:
     found = []
     with torch.enable_grad():
         for _ in range(STEPS + 1):
-            sr_BCHW = trainee(lq_BTCHW)
+            sr_BCHW, plain_BCHW = trainee(lq_BTCHW, with_plain=True)
             found.append(detail_statistics(sr_BCHW.detach(), gt_BCHW, base_BCHW))
+            outputs = (sr_BCHW,) if plain_BCHW is None else (sr_BCHW, plain_BCHW)
             optimizer.zero_grad()
-            F.l1_loss(sr_BCHW, gt_BCHW).backward()
+            torch.stack([F.l1_loss(each, gt_BCHW) for each in outputs]).sum().backward()
             optimizer.step()
     before, after = (detail([tuple(found[at].tolist())]) for at in (0, -1))
     return Probe(before, after)

@@ -7,7 +7,8 @@ over a few of its samples gives the rest. Hooks are in place during that pass al
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
-from collections.abc import Iterator, Sequence
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -23,6 +24,7 @@ from vsr_model.blocks import ResidualBlock
 from vsr_model.network import Network
 from vsr_train.step import MicroBatch, StepResult
 from vsr_train.watch.detail import detail_statistics
+from vsr_train.watch.order import towards_output
 from vsr_train.watch.snapshot import WHOLE, Snapshot
 
 ROWS = 8
@@ -71,8 +73,8 @@ class Recorder:
         self._loss = loss
         self._platform = platform
         self._limit = grad_clip or float("inf")
-        self._names = [name for name, _ in network.named_parameters()]
-        self._parameters = list(network.parameters())
+        named = towards_output(network)
+        self._names, self._parameters = list(named), list(named.values())
         self._kept: list[Tensor] | None = None
         self._factors = torch.zeros((), device=platform.device)
         self._clipped = torch.zeros((), device=platform.device)
@@ -122,6 +124,7 @@ class Recorder:
         active = [name for name, weight in self._loss.weights.items() if weight > 0]
         whole = sum(value["term_norms"]) or 1.0
         gradients = dict(zip(self._names, value["gradients"], strict=True))
+        branch = _branch(value["branch"])
         return Snapshot(
             step=pending.step,
             lr=float(pending.lr),
@@ -136,12 +139,13 @@ class Recorder:
             output_gradient=value["output_gradient"][0],
             update_ratio=self._by_part(value["changes"], value["rows"]),
             gradients=self._by_part(value["gradients"]),
-            idle=sum(norm == 0 for norm in value["gradients"]) / len(self._names),
+            idle=_idle(gradients, is_still=branch.get("confidence") == 0),
             last_gradient=gradients[self._last_weight()],
             weight_norm=_norm(value["weights"]),
             not_finite=tuple(n for n, norm in gradients.items() if not abs(norm) < float("inf")),
             blocks=dict(zip(self._block_names(), value["blocks"], strict=True)),
             perceptual_norm=value["perceptual"][0],
+            **branch,
         )
 
     def state_dict(self) -> dict[str, Any]:
@@ -179,9 +183,14 @@ class Recorder:
         }
 
     def _outputs(self, batch: MicroBatch) -> dict[str, Tensor]:
-        """Detail figures, each term's gradient at the output, and what each block adds."""
+        """Detail figures, each term's gradient at the output, what blocks and neighbours add."""
         lq_BTCHW, gt_BCHW = (self._platform.to_unit(part[: self._samples(batch)]) for part in batch)
-        with torch.no_grad(), self._platform.autocast(), _watched(self._network) as blocks:
+        with (
+            torch.no_grad(),
+            self._platform.autocast(),
+            _watched(self._network) as blocks,
+            _watched_branch(self._network) as branch,
+        ):
             sr_BCHW = self._network(lq_BTCHW).float()
         base_BCHW = F.interpolate(
             lq_BTCHW[:, lq_BTCHW.shape[1] // 2], size=gt_BCHW.shape[-2:], mode="bilinear"
@@ -189,6 +198,7 @@ class Recorder:
         return {
             "detail_statistics": detail_statistics(sr_BCHW, gt_BCHW, base_BCHW),
             "blocks": torch.stack(list(blocks.values())),
+            "branch": torch.stack(branch) if branch else sr_BCHW.new_empty(0),
             **self._term_gradients(sr_BCHW, gt_BCHW),
         }
 
@@ -260,6 +270,40 @@ def _measure_block(
     (entered,) = inputs
     norms = [part.float().norm() for part in (output - entered, entered)]
     added[name] = norms[0] / norms[1].clamp(min=torch.finfo(torch.float32).tiny)
+
+
+@contextmanager
+def _watched_branch(network: Network) -> Iterator[list[Tensor]]:
+    """Measure the aligned branch while the context lasts: what `_branch` reads, or nothing."""
+    measured: list[Tensor] = []
+    with ExitStack() as hooks:
+        if network.align is not None:
+            handle = network.align.register_forward_hook(partial(_measure_branch, measured))
+            hooks.callback(handle.remove)
+        yield measured
+
+
+def _measure_branch(
+    measured: list[Tensor], _: nn.Module, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor
+) -> None:
+    h_BFHW, confidence_B1HW, _evidence_BKHW = inputs
+    norms = [part.float().norm() for part in (output - h_BFHW, h_BFHW)]
+    measured[:] = [*norms, confidence_B1HW.float().mean()]
+
+
+def _branch(measured: list[float]) -> dict[str, float | None]:
+    """Name what was measured of the aligned branch: of what is added, of the features, belief."""
+    if not measured:
+        return {}
+    added, features, confidence = measured
+    is_known = features > 0 and math.isfinite(features)
+    return {"aligned": added / features if is_known else None, "confidence": confidence}
+
+
+def _idle(gradients: Mapping[str, float], *, is_still: bool) -> float:
+    """Return the share of tensors without gradient; the aligned branch's is 0 in still footage."""
+    due = [norm for name, norm in gradients.items() if not (is_still and name.startswith("align."))]
+    return sum(norm == 0 for norm in due) / len(due)
 
 
 def _gradient(term: Tensor, sr_BCHW: Tensor) -> Tensor:

@@ -52,6 +52,11 @@ class Snapshot:
     """What each residual block adds, relative to its input."""
     perceptual_norm: float
     """Norm of the perceptual network's weights; 0 without one."""
+    aligned: float | None = None
+    """What the aligned branch adds, relative to the features it adds to; None without a branch, for
+    features that are 0 or not finite, and in checkpoints from before there was one."""
+    confidence: float | None = None
+    """Mean confidence in neighbours; 0 where footage stands still, None as `aligned`."""
 
     def as_dict(self) -> dict[str, Any]:
         """Return plain numbers, texts, lists and dictionaries."""
@@ -60,7 +65,7 @@ class Snapshot:
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Self:
         """Return what `as_dict` was called on."""
-        values = {field.name: stored[field.name] for field in fields(cls)}
+        values = {each.name: stored[each.name] for each in fields(cls) if each.name in stored}
         for name in ("detail_statistics", "not_finite"):
             values[name] = tuple(values[name])
         return cls(**values)

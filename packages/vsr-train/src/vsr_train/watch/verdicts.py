@@ -52,6 +52,9 @@ TAIL_LR_SHARE = 0.3
 NO_UPDATE = 1e-8
 """Relative change of the weights by a step that is none: under the rounding of fp32."""
 
+BELIEVED = 1e-3
+"""Mean confidence under which neighbours have too little to show to judge what is made of it."""
+
 EXPLODING_NORM = 1e4
 """Gradient norm that pictures in [0, 1] do not reach."""
 
@@ -213,6 +216,8 @@ def _not_updating(snapshots: Sequence[Snapshot], train: Train) -> Judgement | No
         k.last_gradient for k in latest
     ):
         why = f"{latest[-1].idle:.0%} of the tensors get no gradient, the last layer among them"
+    elif all(map(has_dead_branch, latest)):
+        why = "the aligned branch adds nothing and gets no gradient"
     return Judgement(Verdict.STAGNATING, why) if why else None
 
 
@@ -269,6 +274,22 @@ def first_judged_step(train: Train) -> int:
     if train.warmup_steps == "auto":
         raise ValueError("train.warmup_steps is 'auto'; resolve the settings first")
     return train.warmup_steps + PATIENCE_STEPS
+
+
+def has_dead_branch(snapshot: Snapshot) -> bool:
+    """Tell an aligned branch that neighbours give work to and that neither adds nor learns.
+
+    It starts by adding nothing, but only the first step's gradient is 0 for it: from then on its
+    last layer has one, wherever there is confidence and upsampling is not dead itself.
+    """
+    return (
+        snapshot.step > ZERO_INIT_STEPS
+        and snapshot.aligned is not None
+        and snapshot.aligned < NO_UPDATE
+        and (snapshot.confidence or 0.0) >= BELIEVED
+        and snapshot.gradients.get("align") == 0
+        and snapshot.last_gradient > 0
+    )
 
 
 def _has_learned(now: Detail) -> bool:

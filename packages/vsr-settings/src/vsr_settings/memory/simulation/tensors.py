@@ -181,8 +181,10 @@ class Tensor:
         return Tensor(self.simulation, self.storage, shape, self.element)
 
     def to(self, element: int) -> "Tensor":
-        """A copy in another type."""
+        """A copy in another type, or the tensor itself where it is of that type."""
         before = self.element
+        if element == before:
+            return self
         output = self.simulation.tensor(self.shape, element)
         return self.simulation.note(output, [self], lambda gradient: [gradient.to(before)])
 

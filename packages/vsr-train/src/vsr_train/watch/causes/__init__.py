@@ -10,7 +10,13 @@ from vsr_train.watch.case import Case
 from vsr_train.watch.causes.cause import Cause
 from vsr_train.watch.causes.gradients import clipped, no_gradient, not_finite, skipped
 from vsr_train.watch.causes.loss import dominant_term, perceptual
-from vsr_train.watch.causes.network import blocks, dead_output, frozen, initial_noise
+from vsr_train.watch.causes.network import (
+    aligned_branch,
+    blocks,
+    dead_output,
+    frozen,
+    initial_noise,
+)
 from vsr_train.watch.causes.recipe import few_steps, large_lr, small_lr, weight_decay
 
 __all__ = ["Cause", "causes"]
@@ -60,6 +66,7 @@ _RULES: tuple[Callable[[Case], Iterator[Cause]], ...] = (
     no_gradient,
     dead_output,
     blocks,
+    aligned_branch,
     weight_decay,
     perceptual,
     dominant_term,

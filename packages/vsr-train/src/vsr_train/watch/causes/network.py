@@ -1,13 +1,18 @@
 """Parameters that nothing trains, and weights that no training mends."""
 
+import math
 from collections.abc import Iterator
 
 from vsr_train.watch.case import Case
 from vsr_train.watch.causes.cause import NEGLIGIBLE, Cause
 from vsr_train.watch.snapshot import detail_of
+from vsr_train.watch.verdicts import has_dead_branch
 
 EXPLODING = 1e3
 """What a block adds, relative to its input, from which on nothing of the input is left."""
+
+DROWNING = 10.0
+"""What the aligned branch adds, relative to its features; sound runs come to about 1."""
 
 
 def frozen(case: Case) -> Iterator[Cause]:
@@ -61,6 +66,33 @@ def blocks(case: Case) -> Iterator[Cause]:
                 f"{len(found)} of {len(added)} residual blocks {what} ({found[0]} first)",
                 remedy,
             )
+
+
+def aligned_branch(case: Case) -> Iterator[Cause]:
+    """A branch of neighbours that adds nothing, or drowns what it adds to."""
+    last, train = case.last, case.train
+    if has_dead_branch(last):
+        decay = ", and set train.weight_decay = 0" if train.weight_decay else ""
+        yield Cause(
+            "dead aligned branch",
+            0.94,
+            f"neighbours are believed by {last.confidence:.1%}, and the aligned branch adds "
+            "nothing and gets no gradient",
+            "let its parameters require gradients; if they do, start a run of another name from "
+            f"weights without a branch (--init), which gives it a fresh one{decay}",
+        )
+    if last.aligned is None or last.aligned <= DROWNING:  # NaN is neither
+        return
+    is_finite = math.isfinite(last.aligned)
+    yield Cause(
+        "exploding aligned branch",
+        0.9 if is_finite else 0.99,
+        f"the aligned branch adds {last.aligned:.2g} times its features"
+        if is_finite
+        else "what the aligned branch adds to finite features is not finite",
+        "go on from a checkpoint before that, or start from weights without a branch (--init), "
+        f"and lower train.max_lr from {train.max_lr:g}",
+    )
 
 
 def initial_noise(case: Case) -> Iterator[Cause]:
