@@ -24,7 +24,7 @@ def file_name(name: str, ending: str) -> str:
     safe = _UNSAFE.sub("_", name).encode("utf-8", "replace").decode()
     if safe == name and safe and not _RESERVED.match(safe) and _size(safe + ending) <= LONGEST:
         return safe + ending
-    digest = hashlib.sha256(name.encode("utf-8", "surrogateescape")).hexdigest()[:8]
+    digest = hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:8]
     ending = f"-{digest}{ending}"
     room = LONGEST - _size(ending) - 1
     return "_" + safe.encode()[:room].decode("utf-8", "ignore") + ending
