@@ -30,6 +30,7 @@ def plain_evidence(window_TCHW, scale):
         * (1 - np.exp(-((flow - np.rint(flow)) ** 2).sum(0) / (2 * 0.15**2)))
         * texture
         * _is_inside(_moved(flow), height, width)
+        / (1 + ((flow**2).sum(0) / 12**2) ** 2)
         for flow, error in zip(flows, errors, strict=True)
     ]
     confidence = 1 - np.prod([1 - mask for mask in masks], axis=0)

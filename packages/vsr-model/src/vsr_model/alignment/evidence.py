@@ -43,6 +43,9 @@ NOVELTY: Final = 0.15
 TEXTURE: Final = 2 / 255
 """Gradient under which motion is not to be told from noise."""
 
+REACH: Final = 12.0
+"""Motion in pixels at which a neighbour is believed half: what agrees so far off may be chance."""
+
 NEARNESS: Final = 0.2
 """Distance in pixels at which a real sample counts 6 in 10 for a part of a pixel."""
 
@@ -179,10 +182,12 @@ def _squared_gradient(centre_BCHW: Tensor) -> Tensor:
 
 
 def _mask(each: _Neighbour, tolerance_B1HW: Tensor) -> Tensor:
-    """Return how far a neighbour is believed: that it agrees, and sees what is between pixels."""
+    """Return how far a neighbour is believed: that it agrees, is near, and sees between pixels."""
     agreement_B1HW = (each.error_B1HW / tolerance_B1HW).div_(-2).exp_()
     novelty_B1HW = 1 - _bell(each.flow_B2HW - each.flow_B2HW.round(), NOVELTY)
-    return agreement_B1HW.mul_(novelty_B1HW).mul_(_inside(each.flow_B2HW))
+    mask_B1HW = agreement_B1HW.mul_(novelty_B1HW).mul_(_inside(each.flow_B2HW))
+    motion_B1HW = each.flow_B2HW.square().sum(dim=1, keepdim=True)
+    return mask_B1HW.div_(motion_B1HW.div_(REACH**2).square_().add_(1))
 
 
 def _inside(flow_B2HW: Tensor) -> Tensor:

@@ -180,8 +180,9 @@ def _noise(simulation: Simulation, samples: int, neighbours: int) -> Tensor:
 def _mask(flow: Tensor) -> Tensor:
     mask = _channels(flow, 1)
     novelty = _bell(flow.like().like()).like()
-    inside = _inside(flow)
-    del novelty, inside
+    _inside(flow)
+    motion = _bell(flow)
+    del novelty, motion
     return mask
 
 

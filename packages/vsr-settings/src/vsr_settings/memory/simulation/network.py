@@ -82,7 +82,7 @@ class AlignedBranch:
     def __call__(self, h: Tensor, known: Evidence) -> Tensor:
         """Return features."""
         confidence, evidence = known
-        informed = add_(self.conv(evidence), h)
+        informed = add_(self.conv(evidence.to(h.element)), h)
         added = self.out(_in_turn(self.blocks)(informed))
         return add_(weighted(added, confidence.to(added.element)), h)
 
