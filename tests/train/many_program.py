@@ -18,6 +18,7 @@ from vsr_data import DataError, TrainingStream
 from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_train.__main__ import main
+from vsr_train.folder import contents
 from vsr_train.rehearsal import make_steps
 
 FATEFUL_STEP = 4
@@ -28,6 +29,14 @@ def compute_in_float64():
     to_unit, place = Platform.to_unit, Platform.place
     Platform.to_unit = lambda self, pixels: to_unit(self, pixels).double()
     Platform.place = lambda self, module: place(self, module).double()
+    check = contents._check_tensor
+
+    def check_as_float32(entry, value, *rest, **options):  # which is what checkpoints hold else
+        if isinstance(value, torch.Tensor) and value.dtype == torch.float64:
+            value = value.float()
+        check(entry, value, *rest, **options)
+
+    contents._check_tensor = check_as_float32
 
 
 def spoil_bright_samples():

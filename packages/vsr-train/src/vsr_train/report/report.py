@@ -10,7 +10,6 @@ from functools import partial
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
-from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group
 from rich.live import Live
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -230,7 +229,7 @@ def validation_line(step: int, validation: Validation) -> str:
 
 def sources_table(sources: dict[str, Scores]) -> Table:
     """Return the figures of every validation clip; 80 columns hold them and names of 9."""
-    table = Table(title="validation, dB", box=SIMPLE_HEAD, padding=0, show_edge=False)
+    table = Table(title="validation, dB", padding=0)
     table.add_column("clip", overflow="fold")
     columns = {
         "bilinear": ("psnr_bilinear", ".2f"),
