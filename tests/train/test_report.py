@@ -28,12 +28,13 @@ def test_every_figure_of_every_clip_is_whole_in_80_columns():
     text = shown(sources_table({"calendar": SCORES, "a-name-longer-than-that": SCORES}))
     assert max(map(len, text.splitlines())) <= COLUMNS
     assert "…" not in text
-    row = next(line for line in text.splitlines() if line.startswith("calendar")).split()
-    assert row[1:] == ["24.51", "25.52", "28.12", "+2.61", "+1.23", "40%", "0.8765", "0.8123"]
+    rows = [line.strip("│").split("│") for line in text.splitlines() if line.startswith("│")]
+    cells = [[cell.strip() for cell in row] for row in rows]
+    figures = ["24.51", "25.52", "28.12", "+2.61", "+1.23", "40%", "0.8765", "0.8123"]
+    assert cells[0] == ["calendar", *figures]
+    assert "".join(row[0] for row in cells[1:]) == "a-name-longer-than-that"
     for title in ("bilinear", "bicubic", "output", "over", "neighbours", "sharpness", "SSIM"):
         assert title in text
-    for part in ("a-name-lo", "nger-than", "-that"):
-        assert part in text
 
 
 @pytest.fixture

@@ -228,7 +228,7 @@ def validation_line(step: int, validation: Validation) -> str:
 
 
 def sources_table(sources: dict[str, Scores]) -> Table:
-    """Return the figures of every validation clip; 80 columns hold them and names of 9."""
+    """Return the figures of every validation clip; 80 columns hold them and names of 8."""
     table = Table(title="validation, dB", padding=0)
     table.add_column("clip", overflow="fold")
     columns = {
