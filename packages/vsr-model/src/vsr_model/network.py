@@ -81,7 +81,7 @@ class Network(nn.Module):
             lq_BTCHW: RGB in [0, 1]; T is `settings.n_frames`, H and W are free.
             known: what `gather_evidence` found in these windows, where that is known already, as
                 for a tile of larger frames; without alignment it is not looked at.
-            with_plain: whether to return what the centre frame alone gives too, to be trained.
+            with_plain: whether to return what comes without alignment too, to be trained.
 
         Returns:
             sr_BCHW of `scale` times the height and width, RGB, not clamped; where asked for, then
