@@ -11,7 +11,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 from tracer.steps import blank_vgg16, platform_of
 from tracer.storages import StorageWatch, Trace
 from vsr_losses import PerceptualLoss
-from vsr_model import Network, enlarge
+from vsr_model import Network, enlarge_film
 from vsr_settings import Model, Settings
 from vsr_settings.hardware.presets import Precision
 from vsr_train import validation
@@ -19,15 +19,27 @@ from vsr_train.validation import Validator
 
 
 def trace_inference(
-    model: Model, height: int, width: int, precision: Precision, *, tile: int, batch: int = 1
+    model: Model,
+    height: int,
+    width: int,
+    precision: Precision,
+    *,
+    tile: int | None = None,
+    batch: int = 1,
+    frames: int | None = None,
 ) -> Trace:
-    """Enlarge windows of a size on fake tensors, weights included."""
-    with FakeTensorMode(), StorageWatch() as watch, torch.no_grad():
+    """Enlarge the frames of a film on fake tensors, weights included.
+
+    Two batches of its middle are among them, unless the number of frames says otherwise.
+    """
+    count = frames or model.n_frames + 3 * batch
+    with FakeTensorMode(), StorageWatch() as watch:
         platform = platform_of(Settings(model=model), precision)
-        network = Network(model)
-        lq_BTCHW = torch.empty(batch, model.n_frames, 3, height, width)
+        network = Network(model)  # autocast keeps casts of weights that learn alone
+        film = ((torch.empty(1, 3, height, width), False) for _ in range(count))
         with platform.autocast():
-            enlarge(network, lq_BTCHW, tile)
+            for sr_1CHW in enlarge_film(network, film, batch=batch, tile=tile):
+                del sr_1CHW
         return Trace(watch.peak(), watch.flops, tuple(watch.events))
 
 

@@ -3,12 +3,18 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tracer import trace, trace_beginning
+from tracer import trace, trace_beginning, trace_inference
 
-from vsr_settings import Hardware, Settings, load, precision
-from vsr_settings.memory import LEAST_FIRST, changed, predict_in, work_per_sample
+from vsr_settings import Hardware, Model, Settings, load, precision
+from vsr_settings.memory import (
+    LEAST_FIRST,
+    changed,
+    predict_in,
+    predict_inference,
+    work_per_sample,
+)
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 ANYTHING = {
@@ -71,3 +77,34 @@ def test_the_prediction_holds_for_the_large_network_recomputed(recompute):
     run = load(CONFIGS[-2], [f"model.recompute={recompute}"], {})
     assert run.model.n_feats == 128
     holds(run, "fp16")
+
+
+FILMS = st.fixed_dictionaries(
+    {
+        "n_feats": st.sampled_from([1, 3, 16, 64]),
+        "n_blocks": st.sampled_from([2, 4]),
+        "n_frames": st.sampled_from([3, 5, 7]),
+        "scale": st.sampled_from([2, 3, 4]),
+        "align": st.sampled_from(["none", "samples"]),
+    }
+)
+SIDES = st.sampled_from([1, 7, 24, 50, 96])
+
+
+@pytest.mark.slow
+@given(
+    model=FILMS,
+    height=SIDES,
+    width=SIDES,
+    kept=st.sampled_from(["fp32", "fp16"]),
+    tile=st.sampled_from([None, 20, 40, 100]),
+    batch=st.sampled_from([1, 2, 3]),
+)
+@settings(max_examples=15, deadline=None, derandomize=True, phases=[Phase.generate])
+def test_the_prediction_of_a_film_is_its_trace(model, height, width, kept, tile, batch):
+    """Live bytes to the digit; what the allocator holds never under, 10 % over."""
+    predicted = predict_inference(Model(**model), height, width, kept, batch=batch, tile=tile)
+    traced = trace_inference(Model(**model), height, width, kept, batch=batch, tile=tile)
+    assert predicted.allocated == traced.peak_bytes
+    held = predicted.reserved - predicted.workspace
+    assert traced.reserved_bytes <= held <= 1.1 * traced.reserved_bytes

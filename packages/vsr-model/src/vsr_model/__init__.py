@@ -2,6 +2,7 @@
 
 from vsr_model.alignment import gather_evidence
 from vsr_model.network import Network
+from vsr_model.sliding import enlarge_film
 from vsr_model.tiles import enlarge
 from vsr_model.weights import (
     WeightsError,
@@ -15,6 +16,7 @@ __all__ = [
     "Network",
     "WeightsError",
     "enlarge",
+    "enlarge_film",
     "gather_evidence",
     "load_weights",
     "read_checkpoint",

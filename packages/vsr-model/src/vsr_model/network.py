@@ -6,6 +6,7 @@ are; `recompute` changes what backward keeps, never a value.
 Shape suffixes: B samples, T frames, C colour channels, F features, H and W pixels.
 """
 
+from collections.abc import Sequence
 from typing import assert_never
 
 import torch
@@ -93,13 +94,10 @@ class Network(nn.Module):
         self._check(lq_BTCHW)
         if known is None and self.align is not None:
             known = gather_evidence(lq_BTCHW, self.settings.scale)
-        plain_BFHW = self._features(lq_BTCHW)
-        base_BCHW = F.interpolate(
-            lq_BTCHW[:, lq_BTCHW.shape[1] // 2],
-            scale_factor=float(self.settings.scale),
-            mode="bilinear",
-            align_corners=False,
+        plain_BFHW = self._fused(
+            [self.feat_extract(frame_BCHW) for frame_BCHW in lq_BTCHW.unbind(1)]
         )
+        base_BCHW = self._base(lq_BTCHW[:, lq_BTCHW.shape[1] // 2])
         if self.align is None or known is None:
             sr_BCHW = self._enlarge(plain_BFHW) + base_BCHW
             return (sr_BCHW, None) if with_plain else sr_BCHW
@@ -108,6 +106,35 @@ class Network(nn.Module):
         if not with_plain:
             return sr_BCHW
         return sr_BCHW, self._enlarge(plain_BFHW) + base_BCHW
+
+    def extract(self, frame_BCHW: Tensor) -> Tensor:
+        """Return a frame's features, the same in every window that it is in: feat_BFHW.
+
+        Args:
+            frame_BCHW: RGB in [0, 1].
+        """
+        return self.feat_extract(frame_BCHW)
+
+    def enlarge_from(
+        self,
+        feats: Sequence[Tensor],
+        centre_BCHW: Tensor,
+        known: tuple[Tensor, Tensor] | None = None,
+    ) -> Tensor:
+        """Enlarge the centre frame of each window from its frames' features.
+
+        Args:
+            feats: what `extract` returned of each frame, oldest first; `settings.n_frames` of them.
+            centre_BCHW: the centre frame, RGB in [0, 1].
+            known: what `gather_evidence` found in these windows; None adds no neighbours.
+
+        Returns:
+            sr_BCHW, what `forward` returns of the same windows.
+        """
+        fused_BFHW = self._fused(feats)
+        if self.align is not None and known is not None:
+            fused_BFHW = self.align(fused_BFHW, *known)
+        return self._enlarge(fused_BFHW) + self._base(centre_BCHW)
 
     @property
     def radius(self) -> int:
@@ -120,10 +147,17 @@ class Network(nn.Module):
         aligned = 0 if self.align is None else 2 * len(self.align.blocks)
         return 1 + self.settings.n_frames // 2 * self.settings.n_blocks + aligned + 2
 
-    def _features(self, lq_BTCHW: Tensor) -> Tensor:
+    def _base(self, centre_BCHW: Tensor) -> Tensor:
+        return F.interpolate(
+            centre_BCHW,
+            scale_factor=float(self.settings.scale),
+            mode="bilinear",
+            align_corners=False,
+        )
+
+    def _fused(self, feats: Sequence[Tensor]) -> Tensor:
         """Return the fused features of each window's centre frame."""
-        centre = lq_BTCHW.shape[1] // 2
-        feats = [self.feat_extract(frame_BCHW) for frame_BCHW in lq_BTCHW.unbind(1)]
+        centre = len(feats) // 2
         back = forw = feats[centre]
         for feat in feats[centre + 1 :]:
             back = self._propagate(self.backward_fuse, self.backward_trunk, back, feat)

@@ -3,8 +3,25 @@
 Knows nothing of clips, windows or the frame cache.
 """
 
-from vsr_data.video.colour import rgb_from_frame
+from vsr_data.video.colour import YccCoding, coding_of, rgb_from_frame, unit_from_frame
+from vsr_data.video.container import DECODE_ERRORS, opened, reason_of
+from vsr_data.video.cuts import CutDetector
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
 from vsr_data.video.header import Header, read_header
 
-__all__ = ["Frame", "FrameRange", "Header", "Tally", "frames", "read_header", "rgb_from_frame"]
+__all__ = [
+    "DECODE_ERRORS",
+    "CutDetector",
+    "Frame",
+    "FrameRange",
+    "Header",
+    "Tally",
+    "YccCoding",
+    "coding_of",
+    "frames",
+    "opened",
+    "read_header",
+    "reason_of",
+    "rgb_from_frame",
+    "unit_from_frame",
+]

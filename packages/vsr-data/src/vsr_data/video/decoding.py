@@ -2,24 +2,30 @@
 
 A run of frames ends at a frame of another size, at a decode error, at a frame that the decoder
 marks as damaged and where time goes backwards; after damage the next one starts at a key frame,
-because damage lasts until then. No file can hang or flood this: frame sizes, packets and idle time
+because damage lasts until then. Whoever must show every moment, as a player does, asks for damaged
+frames too, as the decoder conceals them. No file can hang or flood this: frame sizes, packets and idle time
 are bounded.
 """
 
+import heapq
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from av import VideoFrame
+import av
+from av import Packet, VideoFrame
+from av.container import InputContainer
+from av.video.stream import VideoStream
 
 from vsr_data.pixels import Pixels, Size
 from vsr_data.video.colour import quarter_turns, rgb_from_frame
 from vsr_data.video.container import DECODE_ERRORS, opened, reason_of
 
 IDLE_S: Final = 60.0
-WITHOUT_TIMESTAMPS: Final = frozenset({"avi"})  # libav fills in decoding order, not frame times
+WITHOUT_TIMESTAMPS: Final = frozenset({"avi"})  # its packets are timed in decoding order alone
+SEEK_MARGIN_S: Final = 2.0  # how far before a start decoding begins, at a key frame
 MOST_NOTES: Final = 4
 
 
@@ -58,7 +64,7 @@ class Frame:
 
     @property
     def seconds(self) -> float | None:
-        """When it is shown; None where the file has no frame times."""
+        """When it is shown; None where the file has no times at all."""
         return self.picture.time
 
     @property
@@ -101,7 +107,12 @@ class Tally:
 
 
 def frames(
-    path: Path, wanted: FrameRange = FrameRange(), tally: Tally | None = None
+    path: Path,
+    wanted: FrameRange = FrameRange(),
+    tally: Tally | None = None,
+    *,
+    keep_damaged: bool = False,
+    start_s: float = 0.0,
 ) -> Iterator[Frame]:
     """Decode a video, once, from its start.
 
@@ -109,9 +120,12 @@ def frames(
         path: the file.
         wanted: frames to yield, by number; those before are decoded all the same.
         tally: where to count what is met; it is up to date at every frame.
+        keep_damaged: whether to yield damaged frames too; none of them follows the one before.
+        start_s: seconds into the film before which nothing is needed: numbers then count from a
+            key frame before it, where the file can be searched.
 
     Yields:
-        The undamaged frames in the range. Each holds decoded memory: keep what is made of it.
+        The frames in the range. Each holds decoded memory: keep what is made of it.
 
     Raises:
         UnusableFileError: it is no video, or its frames are absurdly large.
@@ -120,7 +134,7 @@ def frames(
     follows = needs_key_frame = False
     latest: int | None = None
     size: Size | None = None
-    for picture in _decoded(path, tally):
+    for picture in _decoded(path, tally, start_s):
         if picture is None or picture.is_corrupt:
             tally.damaged += 1
             follows, needs_key_frame = False, True
@@ -133,9 +147,9 @@ def frames(
         if picture.pts is not None:
             follows = follows and (latest is None or picture.pts >= latest)
             latest = picture.pts
-        if picture.is_corrupt or (needs_key_frame and not picture.key_frame):
+        needs_key_frame = needs_key_frame and not picture.key_frame
+        if not keep_damaged and (needs_key_frame or picture.is_corrupt):
             continue
-        needs_key_frame = False
         if number >= wanted.first:
             before, size = size, _upright_size(picture)
             yield Frame(number, picture, follows=follows and size == before)
@@ -148,30 +162,67 @@ def _upright_size(picture: VideoFrame) -> Size:
     return picture.height, picture.width
 
 
-def _decoded(path: Path, tally: Tally) -> Iterator[VideoFrame | None]:
+def _decoded(path: Path, tally: Tally, start_s: float) -> Iterator[VideoFrame | None]:
     """Frames as they come; None stands for an error between them."""
     with opened(path) as (container, stream):
-        has_times = container.format.name not in WITHOUT_TIMESTAMPS
+        times = _DecodingTimes(container)
         n_packets = n_bytes = 0
         moved = time.monotonic()
         try:
+            _seek(container, stream, start_s)
             size = path.stat().st_size
             for packet in container.demux(stream):
                 n_packets, n_bytes = n_packets + 1, n_bytes + packet.size
                 if n_packets > size + 1 or n_bytes > 4 * size + (1 << 20):
                     tally.note("it repeats itself without end")
                     return
+                times.expect(packet)
                 try:
                     for frame in packet.decode():
                         moved = time.monotonic()
-                        if not has_times:
-                            frame.pts = None
+                        times.give(frame)
                         yield frame
                         moved = time.monotonic()
                 except DECODE_ERRORS:
+                    times.forget(packet)
                     yield None
                 if time.monotonic() - moved > IDLE_S:
                     tally.note(f"nothing was decoded for {IDLE_S:.0f} s")
                     return
         except DECODE_ERRORS as error:
             tally.note(f"reading stopped: {reason_of(error)}")
+
+
+def _seek(container: InputContainer, stream: VideoStream, start_s: float) -> None:
+    """Go to a key frame well before a time; what cannot be searched is read from its start."""
+    wanted = start_s - SEEK_MARGIN_S
+    if wanted <= 0 or container.start_time is None:
+        return
+    try:
+        container.seek(container.start_time + int(wanted * av.time_base))
+    except DECODE_ERRORS:
+        container.seek(0, any_frame=True, stream=stream)
+
+
+class _DecodingTimes:
+    """Gives frames their times where packets have those of decoding only: the earliest left."""
+
+    def __init__(self, container: InputContainer) -> None:
+        self._needed = container.format.name in WITHOUT_TIMESTAMPS
+        self._pending: list[int] = []
+
+    def expect(self, packet: "Packet[VideoStream]") -> None:
+        """Remember the time of a packet that a frame will come of."""
+        if self._needed and packet.size and packet.dts is not None:
+            heapq.heappush(self._pending, packet.dts)
+
+    def forget(self, packet: "Packet[VideoStream]") -> None:
+        """No frame comes of a packet: its time is nobody's, and no later frame moves up."""
+        if packet.dts in self._pending:
+            self._pending.remove(packet.dts)
+            heapq.heapify(self._pending)
+
+    def give(self, frame: VideoFrame) -> None:
+        """Set the time of a frame."""
+        if self._needed:
+            frame.pts = heapq.heappop(self._pending) if self._pending else None

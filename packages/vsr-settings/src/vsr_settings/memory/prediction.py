@@ -14,7 +14,7 @@ from typing import Final, get_args
 from vsr_settings.card import card
 from vsr_settings.hardware.presets import Precision
 from vsr_settings.memory.allocator import reserved_bytes
-from vsr_settings.memory.simulation.frames import Validation, enlarge
+from vsr_settings.memory.simulation.frames import Film, Validation
 from vsr_settings.memory.simulation.losses import TERMS
 from vsr_settings.memory.simulation.network import Network
 from vsr_settings.memory.simulation.step import (
@@ -137,28 +137,23 @@ def predict_inference(
     batch: int = 1,
     tile: int | None = None,
 ) -> Memory:
-    """The memory of enlarging windows of a size without a graph, as an upscaler does.
+    """The memory of enlarging the frames of a film, as an upscaler does.
 
     Args:
         model: The network.
         height: Height of a low-resolution frame.
         width: Its width.
         kept: The precision of convolutions.
-        batch: Windows at once.
+        batch: Frames at once.
         tile: Side of a tile in low-resolution pixels; None enlarges frames whole.
     """
     with _without_collections():
         simulation = Simulation()
         with simulation.made_for("parameters"):
             network = Network(simulation, _resolved(model))
-        with simulation.made_for("input"):
-            lq_BTCHW = simulation.tensor((batch, model.n_frames, 3, height, width))
-        simulation.begin("enlarging of a frame")
         with simulation.no_grad(), simulation.autocast(half=kept != "fp32"):
-            sr_BCHW = enlarge(network, lq_BTCHW, tile or max(height, width))
-        memory = _of_all(simulation)
-        del sr_BCHW
-        return memory
+            Film(network, height, width, batch, tile).enlarge()
+        return _of_all(simulation)
 
 
 def _resolved(model: Model) -> Model:

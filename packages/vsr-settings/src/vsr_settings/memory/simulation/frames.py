@@ -1,6 +1,10 @@
-"""Whole frames without a way back: `vsr_model.enlarge` and `vsr_train.validation`, line by line."""
+"""Whole frames without a way back, line by line.
 
-from collections import Counter
+`vsr_model.enlarge` and `vsr_train.validation`, and `vsr_model.enlarge_film`, as an upscaler does.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from vsr_settings.memory.simulation.evidence import Evidence, gather_evidence
@@ -20,26 +24,114 @@ _FIGURES = 256
 
 
 def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
-    """Enlarge windows in square tiles, each with as much around it as its output depends on.
-
-    Of tiles with the same sides two are run: a third finds free what the second left.
-    """
+    """Enlarge windows in square tiles, each with as much around it as its output depends on."""
     samples, frames, colours, height, width = lq_BTCHW.shape
-    scale, around = network.model.scale, network.radius
     known = None
     if network.align is not None:
-        known = gather_evidence(lq_BTCHW, scale)
-    sr = lq_BTCHW.simulation.tensor((samples, colours, scale * height, scale * width))
+        known = gather_evidence(lq_BTCHW, network.model.scale)
+    views = (samples, frames, colours)
+
+    def enlarged(rows: int, columns: int) -> Tensor:
+        part = lq_BTCHW.view((*views, rows, columns))
+        return network(part, known and _tile_of(known, rows, columns))[0]
+
+    return _by_tiles(network, (samples, height, width), tile, enlarged)
+
+
+def _by_tiles(
+    network: Network,
+    size: tuple[int, int, int],
+    tile: int,
+    enlarged: Callable[[int, int], Tensor],
+) -> Tensor:
+    """Put frames together from tiles; of those with the same sides two are run.
+
+    A third finds free what the second left.
+    """
+    samples, height, width = size
+    scale, around = network.model.scale, network.radius
+    sr = network.simulation.tensor((samples, 3, scale * height, scale * width))
     run: Counter[tuple[int, int]] = Counter()
     for top in range(0, height, tile):
         for left in range(0, width, tile):
             rows = min(top + tile + around, height) - max(0, top - around)
             columns = min(left + tile + around, width) - max(0, left - around)
             if run[rows, columns] < _RUNS:
-                part = lq_BTCHW.view((samples, frames, colours, rows, columns))
-                network(part, known and _tile_of(known, rows, columns))
+                enlarged(rows, columns)
             run[rows, columns] += 1
     return sr
+
+
+_Frame = tuple[Tensor, Tensor]
+"""A frame and its features."""
+
+
+@dataclass(frozen=True)
+class Film:
+    """A film that a window slides over, as `vsr_model.enlarge_film` enlarges it."""
+
+    network: Network
+    height: int
+    width: int
+    batch: int
+    tile: int | None
+
+    def enlarge(self) -> None:
+        """Enlarge a short one, from its first window to what is left of a batch at its end."""
+        waiting: list[tuple[_Frame, ...]] = []
+        for window in self._windows(self.network.model.n_frames + 3 * self.batch):
+            waiting.append(window)
+            if len(waiting) == self.batch:
+                self._enlarge_windows(waiting)
+                waiting.clear()
+        if waiting:
+            self._enlarge_windows(waiting)
+
+    def _windows(self, count: int) -> Iterator[tuple[_Frame, ...]]:
+        n_frames = self.network.model.n_frames
+        scene: deque[_Frame] = deque(maxlen=n_frames)
+        for number in range(count + n_frames // 2):
+            frame = self._extracted() if number < count else scene[-1]
+            scene.extend([frame] * (1 if scene else n_frames // 2 + 1))
+            if len(scene) == n_frames:
+                yield tuple(scene)
+
+    def _extracted(self) -> _Frame:
+        simulation = self.network.simulation
+        with simulation.made_for("input"):
+            rgb = simulation.tensor((1, 3, self.height, self.width))
+        simulation.begin("feature extraction")
+        return rgb, self.network.feat_extract(rgb)
+
+    def _enlarge_windows(self, batch: Sequence[Sequence[_Frame]]) -> Tensor:
+        network, samples = self.network, len(batch)
+        size = (samples, self.height, self.width)
+        lq_BTCHW = self._stacked(samples)
+        known = None
+        if network.align is not None:
+            known = gather_evidence(lq_BTCHW, network.model.scale)
+        feats = [feat for _, feat in batch[0]]
+        if samples > 1:
+            of_batch = (samples, *feats[0].shape[1:])
+            feats = [network.simulation.tensor(of_batch, feat.element) for feat in feats]
+
+        def enlarged(rows: int, columns: int) -> Tensor:
+            near = [feat.view((*feat.shape[:2], rows, columns)) for feat in feats]
+            centre = lq_BTCHW.view((samples, 3, rows, columns))
+            return network.enlarge_from(near, centre, known and _tile_of(known, rows, columns))
+
+        if self.tile is None:
+            return enlarged(self.height, self.width)
+        return _by_tiles(network, size, self.tile, enlarged)
+
+    def _stacked(self, samples: int) -> Tensor:
+        """Frames become windows, and those a batch."""
+        simulation = self.network.simulation
+        window = (self.network.model.n_frames, 3, self.height, self.width)
+        windows = [simulation.tensor(window) for _ in range(samples)]
+        lq_BTCHW = simulation.tensor((samples, *window))
+        del windows
+        return lq_BTCHW
 
 
 def _tile_of(known: Evidence, rows: int, columns: int) -> Evidence:

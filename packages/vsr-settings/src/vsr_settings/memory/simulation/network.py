@@ -150,7 +150,8 @@ class Network:
             known = gather_evidence(lq_BTCHW, self.model.scale)
         samples, frames, colours, height, width = lq_BTCHW.shape
         views = [lq_BTCHW.view((samples, colours, height, width)) for _ in range(frames)]
-        plain = self._features(views)
+        self.simulation.begin("feature extraction")
+        plain = self._fused([self.feat_extract(view) for view in views])
         base = self._interpolated(views[frames // 2])
         if self.align is None or known is None:
             self.simulation.begin("upsampler")
@@ -164,10 +165,17 @@ class Network:
         self.simulation.begin("upsampler without neighbours")
         return sr, add(self._enlarge(plain), base)
 
-    def _features(self, views: list[Tensor]) -> Tensor:
-        centre = len(views) // 2
-        self.simulation.begin("feature extraction")
-        feats = [self.feat_extract(view) for view in views]
+    def enlarge_from(self, feats: list[Tensor], centre: Tensor, known: Evidence | None) -> Tensor:
+        """Return the centre frame of each window, enlarged, from its frames' features."""
+        fused = self._fused(feats)
+        if self.align is not None and known is not None:
+            self.simulation.begin("aligned blocks")
+            fused = self.align(fused, known)
+        self.simulation.begin("upsampler")
+        return add(self._enlarge(fused), self._interpolated(centre))
+
+    def _fused(self, feats: list[Tensor]) -> Tensor:
+        centre = len(feats) // 2
         self.simulation.begin("backward trunk")
         back = forw = feats[centre]
         for feat in feats[centre + 1 :]:

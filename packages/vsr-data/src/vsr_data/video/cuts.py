@@ -1,0 +1,56 @@
+"""Where a film cuts from one scene to the next: libav's own detector, frame by frame.
+
+`scdet` compares how much a frame differs from the one before with how much that one did, so that
+neither fast motion nor a steady fade counts as a cut.
+"""
+
+from typing import Final
+
+import av
+from av import VideoFrame
+from av.filter import Graph
+
+THRESHOLD: Final = 10.0
+"""`scdet`'s score of a cut, in percent of the largest change; its own default."""
+
+WIDTH: Final = 160
+"""Columns that frames are reduced to before they are compared: grain is not a change."""
+
+
+class CutDetector:
+    """Tells of each frame of a film, in order, whether a new scene starts with it."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._shape: tuple[int, int, str] | None = None
+
+    def is_cut(self, picture: VideoFrame) -> bool:
+        """Whether a new scene starts with the next frame of the film.
+
+        The first frame and the first one of another size or pixel format start one.
+
+        Args:
+            picture: the frame; it is not changed.
+        """
+        shape = (picture.height, picture.width, picture.format.name)
+        starts = self._shape != shape
+        if self._graph is None or starts:
+            self._graph, self._shape = _graph(picture), shape
+        self._graph.vpush(picture)
+        score = float(self._graph.vpull().metadata["lavfi.scd.score"])
+        return starts or score >= THRESHOLD
+
+
+def _graph(picture: VideoFrame) -> Graph:
+    graph = Graph()
+    graph.threads = 1
+    source = graph.add_buffer(
+        width=picture.width,
+        height=picture.height,
+        format=picture.format,
+        time_base=picture.time_base or 1 / av.time_base,
+    )
+    reduced = graph.add("scale", f"w='min(iw,{WIDTH})':h=-2:flags=area")
+    graph.link_nodes(source, reduced, graph.add("scdet", "threshold=0"), graph.add("buffersink"))
+    graph.configure()
+    return graph
