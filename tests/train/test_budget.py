@@ -71,3 +71,14 @@ def test_the_prediction_holds_for_the_large_network_recomputed(recompute):
     run = load(CONFIGS[-2], [f"model.recompute={recompute}"], {})
     assert run.model.n_feats == 128
     holds(run, "fp16")
+
+
+def test_a_gradient_that_was_added_to_another_is_let_go_before_the_next_operator_goes_back():
+    """The upsampler goes back sample by sample: one's gradient of its weights is not in the peak,
+    once it is in the sum."""
+    smallest = {"model.n_feats": 16, "model.n_blocks": 2, "model.n_frames": 3, "model.scale": 4}
+    lean = {"model.align": "none", "model.recompute": "blocks", "loss.perceptual_weight": 0.0}
+    batch = {"data.patch": 13, "train.batch_size": 3, "train.accumulation_steps": 1}
+    run = changed(Settings(hardware=Hardware(preset="cpu")), smallest | lean | batch)
+    assert predict_in(run, "fp32").peak_at == "backward pass of the upsampler"
+    holds(run, "fp32")
