@@ -1,14 +1,21 @@
-"""The simulated step against the trace of the real one, and its allocator against the replay."""
+"""What is simulated against the trace of what is real, and its allocator against the replay."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tracer import trace, trace_beginning
+from tracer import trace, trace_beginning, trace_inference, trace_validation
 
 from vsr_settings import Hardware, Settings, load, precision
-from vsr_settings.memory import LEAST_FIRST, changed, predict_in, work_per_sample
+from vsr_settings.memory import (
+    LEAST_FIRST,
+    changed,
+    predict_in,
+    predict_inference,
+    predict_validation,
+    work_per_sample,
+)
 
 CONFIGS = sorted((Path(__file__).parents[2] / "configs").glob("*.toml"))
 ANYTHING = {
@@ -82,3 +89,31 @@ def test_a_gradient_that_was_added_to_another_is_let_go_before_the_next_operator
     run = changed(Settings(hardware=Hardware(preset="cpu")), smallest | lean | batch)
     assert predict_in(run, "fp32").peak_at == "backward pass of the upsampler"
     holds(run, "fp32")
+
+
+FRAMES = pytest.mark.parametrize(
+    ("height", "width", "tile"), [(40, 52, 256), (40, 52, 24), (61, 40, 24)]
+)
+SMALL = {"model.n_feats": 8, "model.n_blocks": 2, "model.n_frames": 3}
+
+
+@FRAMES
+@pytest.mark.parametrize(
+    ("align", "perceptual"), [("samples", 0.0), ("samples", 0.1), ("none", 0.0)]
+)
+def test_the_prediction_of_a_validation_is_its_trace(align, perceptual, height, width, tile):
+    """To the digit but for the figures that it keeps, for which there is room."""
+    chosen = {"model.align": align, "loss.perceptual_weight": perceptual, "data.val_tile": tile}
+    run = changed(Settings(hardware=Hardware(preset="cpu")), SMALL | chosen)
+    predicted, traced = predict_validation(run, height, width), trace_validation(run, height, width)
+    elsewhere = predicted.parameters + predicted.gradients + predicted.optimiser
+    assert 0 <= predicted.allocated - elsewhere - traced.peak_bytes <= 1028
+
+
+@FRAMES
+@pytest.mark.parametrize("align", ["samples", "none"])
+def test_the_prediction_of_inference_is_its_trace(align, height, width, tile):
+    chosen = changed(Settings(), SMALL | {"model.align": align, "model.recompute": "none"})
+    predicted = predict_inference(chosen.model, height, width, "fp32", tile=tile)
+    traced = trace_inference(chosen.model, height, width, "fp32", tile=tile)
+    assert predicted.allocated == traced.peak_bytes

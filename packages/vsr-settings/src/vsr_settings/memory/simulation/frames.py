@@ -31,14 +31,16 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
         known = gather_evidence(lq_BTCHW, scale)
     sr = lq_BTCHW.simulation.tensor((samples, colours, scale * height, scale * width))
     run: Counter[tuple[int, int]] = Counter()
+    part = None  # of the tile before, alive while the next one is run
     for top in range(0, height, tile):
         for left in range(0, width, tile):
             rows = min(top + tile + around, height) - max(0, top - around)
             columns = min(left + tile + around, width) - max(0, left - around)
             if run[rows, columns] < _RUNS:
-                part = lq_BTCHW.view((samples, frames, colours, rows, columns))
-                network(part, known and _tile_of(known, rows, columns))
+                near = lq_BTCHW.view((samples, frames, colours, rows, columns))
+                part = network(near, known and _tile_of(known, rows, columns))
             run[rows, columns] += 1
+    del part
     return sr
 
 
