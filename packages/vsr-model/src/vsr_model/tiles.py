@@ -8,7 +8,7 @@ from vsr_model.network import Network
 
 
 @torch.no_grad()
-def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
+def enlarge(network: Network, lq_BTCHW: Tensor, tile: int, *, aligned: bool = True) -> Tensor:
     """Enlarge windows in square tiles, each with as much around it as its output depends on.
 
     What neighbours saw may have moved farther than that, so it is gathered of whole frames, once.
@@ -17,14 +17,17 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
         network: the network.
         lq_BTCHW: windows of any height and width, RGB in [0, 1].
         tile: side of a tile in low-resolution pixels, without what is around it.
+        aligned: whether to look for what neighbours saw.
 
     Returns:
-        What `network(lq_BTCHW)` returns, without a graph, to within rounding.
+        What `network(lq_BTCHW, aligned=aligned)` returns, without a graph, to within rounding.
     """
     if tile < 1:
         raise ValueError(f"a tile has a side of {tile}; it needs at least 1 pixel")
     scale, around = network.settings.scale, network.radius
-    known = None if network.align is None else gather_evidence(lq_BTCHW, scale)
+    known = None
+    if aligned and network.align is not None:
+        known = gather_evidence(lq_BTCHW, scale)
     batch, (height, width) = len(lq_BTCHW), lq_BTCHW.shape[-2:]
     sr_BCHW = lq_BTCHW.new_empty(batch, 3, scale * height, scale * width)
     for top in range(0, height, tile):
@@ -36,7 +39,8 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
                 slice(first_row, bottom + around),
                 slice(first_column, right + around),
             )
-            part = network(lq_BTCHW[near], known and tuple(maps[near] for maps in known))
+            seen = known and tuple(maps[near] for maps in known)
+            part = network(lq_BTCHW[near], seen, aligned=aligned)
             rows = slice(scale * (top - first_row), scale * (bottom - first_row))
             columns = slice(scale * (left - first_column), scale * (right - first_column))
             whole = slice(scale * top, scale * bottom), slice(scale * left, scale * right)

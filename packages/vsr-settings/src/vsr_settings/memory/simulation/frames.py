@@ -19,7 +19,7 @@ _FIGURES = 256
 """Room for the numbers that are measured."""
 
 
-def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
+def enlarge(network: Network, lq_BTCHW: Tensor, tile: int, *, aligned: bool = True) -> Tensor:
     """Enlarge windows in square tiles, each with as much around it as its output depends on.
 
     Of tiles with the same sides two are run: a third finds free what the second left.
@@ -27,7 +27,7 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
     samples, frames, colours, height, width = lq_BTCHW.shape
     scale, around = network.model.scale, network.radius
     known = None
-    if network.align is not None:
+    if aligned and network.align is not None:
         known = gather_evidence(lq_BTCHW, scale)
     sr = lq_BTCHW.simulation.tensor((samples, colours, scale * height, scale * width))
     run: Counter[tuple[int, int]] = Counter()
@@ -38,7 +38,8 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
             columns = min(left + tile + around, width) - max(0, left - around)
             if run[rows, columns] < _RUNS:
                 near = lq_BTCHW.view((samples, frames, colours, rows, columns))
-                part = network(near, known and _tile_of(known, rows, columns))
+                seen = known and _tile_of(known, rows, columns)
+                part = network(near, seen, aligned=aligned)
             run[rows, columns] += 1
     del part
     return sr
@@ -94,7 +95,7 @@ class Validation:
             _fine_energy(ours)
             _fine_energy(theirs)
         simulation.begin("enlarging of a frame")
-        repeated = self._inner(enlarge(self.network, lq, self.tile))
+        repeated = self._inner(enlarge(self.network, lq, self.tile, aligned=False))
         simulation.begin("metrics of a frame")
         _error(repeated, theirs)
         if self.perceptual is not None:
