@@ -6,6 +6,7 @@ on a machine without a card.
 
 import json
 import sys
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,69 +151,96 @@ def page(results: dict, rows: list[Row]) -> str:
 
 
 def _full_size_table(rows: list[Row]) -> str:
-    lines = [
-        (
-            "| network | precision | recompute | tensors | reserved | fits | GFLOP per sample "
-            "| extra | least time |"
-        ),
-        "|---|---|---|---:|---:|---|---:|---:|---:|",
-    ]
-    for row in rows:
-        fits = "yes" if row.needed_mib <= CARD.budget_mib else "no"
-        lines.append(
-            f"| {row.network} | {row.precision} | {row.way} "
-            f"| {row.traced.peak_bytes / GIB:.2f} GiB | {row.traced.reserved_bytes / GIB:.2f} GiB "
-            f"| {fits} | {row.traced.flops_per_sample / 1e9:,.0f} | {row.extra:+.1%} "
-            f"| {row.seconds:.1f} s |"
-        )
-    return "\n".join(lines)
+    header = "network", "precision", "recompute", "tensors:", "reserved:", "fits"
+    return table(
+        (*header, "GFLOP per sample:", "extra:", "least time:"),
+        [
+            (
+                row.network,
+                row.precision,
+                row.way,
+                f"{row.traced.peak_bytes / GIB:.2f} GiB",
+                f"{row.traced.reserved_bytes / GIB:.2f} GiB",
+                "yes" if row.needed_mib <= CARD.budget_mib else "no",
+                f"{row.traced.flops_per_sample / 1e9:,.0f}",
+                f"{row.extra:+.1%}",
+                f"{row.seconds:.1f} s",
+            )
+            for row in rows
+        ],
+    )
 
 
 def _steps_table(results: dict) -> str:
-    lines = [
-        (
-            "| network | precision | recompute | perceptual | patch × batch | step "
-            "| ratio to plain | of processor time | samples/s | of the peak |"
-        ),
-        "|---|---|---|---|---|---:|---:|---:|---:|---:|",
-    ]
-    for bench in results["benchmarks"]:
-        if bench["group"] == "step":
-            info = bench["extra_info"]
-            lines.append(
-                f"| {info['network']} | {info['precision']} | {info['recompute']} "
-                f"| {'on' if info['perceptual'] else 'off'} | {info['patch']} × {info['batch']} "
-                f"| {bench['stats']['median'] * 1e3:.0f} ms | **{info['ratio_to_plain']:.2f}** "
-                f"| {info['processor_ratio_to_plain']:.2f} "
-                f"| {info['samples_per_second']:.2f} | {info['share_of_matmul_peak']:.0%} |"
+    header = "network", "precision", "recompute", "perceptual", "patch × batch", "step:"
+    return table(
+        (*header, "ratio to plain:", "of processor time:", "samples/s:", "of the peak:"),
+        [
+            (
+                info["network"],
+                info["precision"],
+                info["recompute"],
+                "on" if info["perceptual"] else "off",
+                f"{info['patch']} × {info['batch']}",
+                f"{bench['stats']['median'] * 1e3:.0f} ms",
+                f"**{info['ratio_to_plain']:.2f}**",
+                f"{info['processor_ratio_to_plain']:.2f}",
+                f"{info['samples_per_second']:.2f}",
+                f"{info['share_of_matmul_peak']:.0%}",
             )
-    return "\n".join(lines)
+            for bench, info in _of_group(results, "step")
+        ],
+    )
 
 
 def _alignment_table(results: dict) -> str:
-    lines = [
-        "| network | patch | step | of processor time | gathering | operations | reserved |",
-        "|---|---:|---:|---:|---:|---:|---:|",
-    ]
-    for bench in results["benchmarks"]:
-        if bench["group"] == "alignment":
-            info = bench["extra_info"]
-            lines.append(
-                f"| {info['network']} | {info['patch']} | **× {info['ratio_to_unaligned']:.2f}** "
-                f"| × {info['processor_ratio']:.2f} | {info['share_of_gathering']:.1%} "
-                f"| × {info['operations']:.2f} | × {info['reserved']:.2f} |"
+    header = "network", "patch:", "step:", "of processor time:"
+    return table(
+        (*header, "gathering:", "operations:", "reserved:"),
+        [
+            (
+                info["network"],
+                info["patch"],
+                f"**× {info['ratio_to_unaligned']:.2f}**",
+                f"× {info['processor_ratio']:.2f}",
+                f"{info['share_of_gathering']:.1%}",
+                f"× {info['operations']:.2f}",
+                f"× {info['reserved']:.2f}",
             )
-    return "\n".join(lines)
+            for _, info in _of_group(results, "alignment")
+        ],
+    )
 
 
 def _others_table(results: dict) -> str:
-    lines = ["| group | benchmark | median |", "|---|---|---:|"]
-    lines += [
-        f"| {bench['group']} | `{bench['name']}` | {bench['stats']['median'] * 1e3:.2f} ms |"
-        for bench in results["benchmarks"]
-        if bench["group"] not in {"step", "alignment"}
-    ]
-    return "\n".join(lines)
+    return table(
+        ("group", "benchmark", "median:"),
+        [
+            (bench["group"], f"`{bench['name']}`", f"{bench['stats']['median'] * 1e3:.2f} ms")
+            for bench in results["benchmarks"]
+            if bench["group"] not in {"step", "alignment"}
+        ],
+    )
+
+
+def _of_group(results: dict, group: str) -> list[tuple[dict, dict]]:
+    """Return the benchmarks of a group, each with what it measured itself."""
+    found = [bench for bench in results["benchmarks"] if bench["group"] == group]
+    return [(bench, bench["extra_info"]) for bench in found]
+
+
+def table(header: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return a table as Markdown.
+
+    Args:
+        header: titles of the columns; a colon at the end of one aligns its column to the right.
+        rows: a cell for each column.
+    """
+    titles = [title.removesuffix(":") for title in header]
+    rules = ["---:" if title.endswith(":") else "---" for title in header]
+    lines = [" | ".join(map(str, cells)) for cells in (titles, *rows)]
+    lines = [f"| {line} |" for line in lines]
+    return "\n".join([lines[0], f"|{'|'.join(rules)}|", *lines[1:]])
 
 
 def plot(rows: list[Row]) -> str:

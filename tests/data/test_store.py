@@ -126,7 +126,7 @@ with FrameStore(Path(sys.argv[1])).write("key", Budget(GIB)) as writer:
     for i in range(5):
         writer.append(i, np.zeros((6, 6, 3), np.uint8), np.zeros((2, 2, 3), np.uint8))
     print("half", flush=True)
-    time.sleep(60)
+    time.sleep(600)  # until it is killed, however busy the machine
 """
 
 

@@ -169,6 +169,15 @@ def test_without_anything_new_the_output_is_the_plain_one_whatever_the_weights(s
     assert torch.equal(sr, network(lq, nothing))
 
 
+def test_an_output_that_is_not_aligned_is_the_plain_one_whatever_is_known():
+    network, window = random_network(std=0.3), moving_window(5, 12, 11).float()
+    sr, plain = network(window, with_plain=True)
+    assert not torch.equal(sr, plain)
+    known = gather_evidence(window, network.settings.scale)
+    assert torch.equal(network(window, known, aligned=False), plain)
+    assert_bit_equal(network(window, aligned=False, with_plain=True)[:1], [plain])
+
+
 def test_a_neighbour_that_repeats_the_centre_frame_shows_nothing():
     """As at the ends of what is filled up by repetition."""
     _, centre, other = moving_window(3, 26, 22).float().unbind(1)

@@ -10,6 +10,7 @@ from torch._subclasses.fake_tensor import FakeTensor, FakeTensorMode
 
 from tracer.steps import blank_vgg16, platform_of
 from tracer.storages import StorageWatch, Trace
+from vsr_data import Footage
 from vsr_losses import PerceptualLoss
 from vsr_model import Network, enlarge_film
 from vsr_settings import Model, Settings
@@ -60,10 +61,10 @@ def trace_validation(settings: Settings, height: int, width: int) -> Trace:
             network = Network(model).requires_grad_(requires_grad=False)
             start = len(watch.events)
             platform = platform_of(settings, "fp32")
-            validator = Validator(None, settings, platform, perceptual)
+            validator = Validator(Footage((clip,)), settings, platform, perceptual)
             windows = [(clip, 0, lq_TCHW, gt_CHW)] * 2
             with (
-                patch.object(validation, "validation_windows", lambda *_: windows),
+                patch.object(validation, "validation_windows", lambda *_, **__: windows),
                 # pictures for people are copied to the host, which here is where all is
                 patch.object(validation, "MOST_PICTURES", 0),
             ):

@@ -1,11 +1,11 @@
-"""The simulated step against the trace of the real one, and its allocator against the replay."""
+"""What is simulated against the trace of what is real, and its allocator against the replay."""
 
 from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
-from tracer import trace, trace_beginning, trace_inference
+from tracer import trace, trace_beginning, trace_inference, trace_validation
 
 from vsr_settings import Hardware, Model, Settings, load, precision
 from vsr_settings.memory import (
@@ -13,6 +13,7 @@ from vsr_settings.memory import (
     changed,
     predict_in,
     predict_inference,
+    predict_validation,
     work_per_sample,
 )
 
@@ -108,3 +109,33 @@ def test_the_prediction_of_a_film_is_its_trace(model, height, width, kept, tile,
     assert predicted.allocated == traced.peak_bytes
     held = predicted.reserved - predicted.workspace
     assert traced.reserved_bytes <= held <= 1.1 * traced.reserved_bytes
+
+
+def test_a_gradient_that_was_added_to_another_is_let_go_before_the_next_operator_goes_back():
+    """The upsampler goes back sample by sample: one's gradient of its weights is not in the peak,
+    once it is in the sum."""
+    smallest = {"model.n_feats": 16, "model.n_blocks": 2, "model.n_frames": 3, "model.scale": 4}
+    lean = {"model.align": "none", "model.recompute": "blocks", "loss.perceptual_weight": 0.0}
+    batch = {"data.patch": 13, "train.batch_size": 3, "train.accumulation_steps": 1}
+    run = changed(Settings(hardware=Hardware(preset="cpu")), smallest | lean | batch)
+    assert predict_in(run, "fp32").peak_at == "backward pass of the upsampler"
+    holds(run, "fp32")
+
+
+FRAMES = pytest.mark.parametrize(
+    ("height", "width", "tile"), [(40, 52, 256), (40, 52, 24), (61, 40, 24)]
+)
+SMALL = {"model.n_feats": 8, "model.n_blocks": 2, "model.n_frames": 3}
+
+
+@FRAMES
+@pytest.mark.parametrize(
+    ("align", "perceptual"), [("samples", 0.0), ("samples", 0.1), ("none", 0.0)]
+)
+def test_the_prediction_of_a_validation_is_its_trace(align, perceptual, height, width, tile):
+    """To the digit but for the figures that it keeps, for which there is room."""
+    chosen = {"model.align": align, "loss.perceptual_weight": perceptual, "data.val_tile": tile}
+    run = changed(Settings(hardware=Hardware(preset="cpu")), SMALL | chosen)
+    predicted, traced = predict_validation(run, height, width), trace_validation(run, height, width)
+    elsewhere = predicted.parameters + predicted.gradients + predicted.optimiser
+    assert 0 <= predicted.allocated - elsewhere - traced.peak_bytes <= 1028

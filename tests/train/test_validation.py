@@ -10,9 +10,10 @@ from skimage.metrics import peak_signal_noise_ratio
 
 from vsr_data import Clip, Footage, open_validation, validation_windows
 from vsr_device import DeviceError, Platform, choose_platform
-from vsr_model import Network
+from vsr_model import Network, enlarge, gather_evidence, tiles
 from vsr_settings import load
 from vsr_settings.memory import MIB, budget_mib, changed, predict_validation
+from vsr_train import validation
 from vsr_train.folder import RunFolder
 from vsr_train.report import validation_line
 from vsr_train.validation import Validator, fitting
@@ -227,6 +228,27 @@ def test_the_temporal_benefit_is_over_the_network_without_neighbours(settings_of
     lq_1TCHW = torch.rand(1, 1, 3, 24, 24).expand(-1, 5, -1, -1, -1)
     with torch.no_grad():
         assert torch.equal(aligned(lq_1TCHW), plain(lq_1TCHW))
+
+
+def test_nothing_is_gathered_of_a_centre_frame_repeated(settings_of, monkeypatch):
+    """Confidence is exactly 0 there: looking for it changes no figure."""
+    settings, gathered = settings_of(), []
+    network = noisy_network(settings, fill=0.2)
+    validator = Validator(Footage((_Answer("one", network),)), settings, choose_platform(settings))
+
+    def counted(*arguments):
+        gathered.append(arguments)
+        return gather_evidence(*arguments)
+
+    def enlarge_looking(network, lq_BTCHW, tile, **_):
+        return enlarge(network, lq_BTCHW, tile)
+
+    monkeypatch.setattr(tiles, "gather_evidence", counted)
+    found = validator.measure(network)
+    assert len(gathered) == 1  # the only window's, which has no next one
+    monkeypatch.setattr(validation, "enlarge", enlarge_looking)
+    assert validator.measure(network).mean == found.mean
+    assert len(gathered) == 3
 
 
 def test_validating_alone_measures_a_checkpoint_and_writes_nothing(command, settings_of):

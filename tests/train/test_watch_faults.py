@@ -24,7 +24,7 @@ from vsr_model.network import Network
 from vsr_settings import Loss
 from vsr_train.step import Stepper, make_optimizer
 from vsr_train.watch.causes.network import DROWNING
-from vsr_train.watch.verdicts import has_dead_branch
+from vsr_train.watch.signs import has_dead_branch
 
 AT_ONCE, LATER = 50, 180
 """Steps within which direct signs and missing learning are found; warm-up is 20 steps of them."""

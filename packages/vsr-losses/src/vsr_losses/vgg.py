@@ -120,7 +120,7 @@ def export_vgg16(vgg: VGG16, path: str | os.PathLike[str]) -> None:
 def _blank_features() -> nn.Sequential:
     """Return torchvision's layers up to relu4_3, with shapes but no values."""
     # Imported here: torchvision takes seconds to import, and runs without VGG16 need none of it.
-    from torchvision.models import vgg16  # noqa: PLC0415
+    from torchvision.models import vgg16  # noqa: PLC0415 - see above
 
     with torch.device("meta"):
         return vgg16(weights=None).features[: TAPS[-1] + 1]

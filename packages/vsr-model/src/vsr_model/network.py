@@ -74,6 +74,7 @@ class Network(nn.Module):
         lq_BTCHW: Tensor,
         known: tuple[Tensor, Tensor] | None = None,
         *,
+        aligned: bool = True,
         with_plain: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor | None]:
         """Enlarge the centre frame of each window.
@@ -82,6 +83,8 @@ class Network(nn.Module):
             lq_BTCHW: RGB in [0, 1]; T is `settings.n_frames`, H and W are free.
             known: what `gather_evidence` found in these windows, where that is known already, as
                 for a tile of larger frames; without alignment it is not looked at.
+            aligned: whether to look for what neighbours saw; False returns what comes without
+                alignment, as where they are known to show nothing.
             with_plain: whether to return what comes without alignment too, to be trained.
 
         Returns:
@@ -92,7 +95,9 @@ class Network(nn.Module):
             ValueError: if the window has another number of dimensions, frames or channels.
         """
         self._check(lq_BTCHW)
-        if known is None and self.align is not None:
+        if not aligned:
+            known = None
+        elif known is None and self.align is not None:
             known = gather_evidence(lq_BTCHW, self.settings.scale)
         plain_BFHW = self._fused(
             [self.feat_extract(frame_BCHW) for frame_BCHW in lq_BTCHW.unbind(1)]

@@ -65,7 +65,7 @@ def tiles(height: int, width: int, side: int, around: int, scale: int) -> Iterat
 
 
 @torch.no_grad()
-def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
+def enlarge(network: Network, lq_BTCHW: Tensor, tile: int, *, aligned: bool = True) -> Tensor:
     """Enlarge windows in square tiles, each with as much around it as its output depends on.
 
     What neighbours saw may have moved farther than that, so it is gathered of whole frames, once.
@@ -74,15 +74,18 @@ def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
         network: the network.
         lq_BTCHW: windows of any height and width, RGB in [0, 1].
         tile: side of a tile in low-resolution pixels, without what is around it.
+        aligned: whether to look for what neighbours saw.
 
     Returns:
-        What `network(lq_BTCHW)` returns, without a graph, to within rounding.
+        What `network(lq_BTCHW, aligned=aligned)` returns, without a graph, to within rounding.
     """
-    scale = network.settings.scale
-    known = None if network.align is None else gather_evidence(lq_BTCHW, scale)
+    known = None
+    if aligned and network.align is not None:
+        known = gather_evidence(lq_BTCHW, network.settings.scale)
 
     def enlarged(near: Place) -> Tensor:
-        return network(lq_BTCHW[near], known and tuple(maps[near] for maps in known))
+        seen = known and tuple(maps[near] for maps in known)
+        return network(lq_BTCHW[near], seen, aligned=aligned)
 
     return by_tiles(network, lq_BTCHW[:, 0], tile, enlarged)
 

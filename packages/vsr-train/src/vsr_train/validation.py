@@ -183,8 +183,8 @@ class Validator:
         per_clip = (min(clip.windows, self._data.val_windows) for clip in clips)
         return set(list(accumulate(per_clip, initial=0))[: len(clips)])
 
-    def _enlarge(self, network: Network, lq_1TCHW: Tensor) -> Tensor:
-        return enlarge(network, lq_1TCHW, self._tile).clamp_(0, 1)
+    def _enlarge(self, network: Network, lq_1TCHW: Tensor, *, aligned: bool = True) -> Tensor:
+        return enlarge(network, lq_1TCHW, self._tile, aligned=aligned).clamp_(0, 1)
 
     def _score(
         self, network: Network, lq_1TCHW: Tensor, sr: Tensor, bicubic: Tensor, gt_1CHW: Tensor
@@ -202,7 +202,8 @@ class Validator:
             found[f"sharpness{name}"] = sharpness(inner, gt, self._scale)
         found["gain_db"] = found["psnr"] - found["psnr_bilinear"]
         found["gain_bicubic_db"] = found["psnr"] - found["psnr_bicubic"]
-        repeated = self._inner(self._enlarge(network, still))
+        # Confidence is exactly 0 where frames repeat: there is nothing to gather.
+        repeated = self._inner(self._enlarge(network, still, aligned=False))
         found["temporal_db"] = found["psnr"] - psnr(repeated, gt)
         if self._perceptual is not None:
             found["perceptual"] = self._perceptual(_centre(sr), _centre(gt_1CHW))

@@ -84,7 +84,7 @@ def _read_into(file: IO[bytes], start: int, rgb: Pixels) -> None:
     file.seek(start)
     rest = rgb.data.cast("B")
     while rest:
-        count = file.readinto(rest)  # type: ignore[attr-defined] # files have it, IO does not say
+        count = file.readinto(rest)  # type: ignore[attr-defined]  # files have it, IO does not say
         if not count:
             raise ChangedFramesError("their file has been cut short")
         rest = rest[count:]

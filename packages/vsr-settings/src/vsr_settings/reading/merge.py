@@ -69,7 +69,7 @@ def _nested(texts: dict[str, str]) -> dict[str, dict[str, object]]:
 def _merging() -> "type[BaseSettings]":
     """`Settings` as a class that takes its values from sources."""
     # Imported here: only loading needs it, and it takes a third of the time of all imports.
-    from pydantic_settings import (  # noqa: PLC0415
+    from pydantic_settings import (  # noqa: PLC0415 - see above
         BaseSettings,
         InitSettingsSource,
         PydanticBaseSettingsSource,

@@ -3,7 +3,7 @@
 import os
 import sys
 from contextlib import suppress
-from io import TextIOBase
+from io import TextIOBase, TextIOWrapper
 from typing import TextIO
 
 from rich.console import Console
@@ -34,8 +34,9 @@ class SteadyStream(TextIOBase):
 
     def __init__(self, stream: TextIO | None) -> None:
         self._stream = stream
-        with suppress(AttributeError, ValueError, OSError):
-            stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+        if isinstance(stream, TextIOWrapper):
+            with suppress(ValueError, OSError):
+                stream.reconfigure(errors="backslashreplace")
 
     @property
     def encoding(self) -> str:  # type: ignore[override]  # a stream that drops has none of its own
@@ -64,7 +65,7 @@ class SteadyStream(TextIOBase):
             try:
                 self._stream.write(text)
             except (OSError, ValueError):
-                self._give_up()
+                self._give_up(self._stream)
         return len(text)
 
     def flush(self) -> None:
@@ -73,10 +74,10 @@ class SteadyStream(TextIOBase):
             try:
                 self._stream.flush()
             except (OSError, ValueError):
-                self._give_up()
+                self._give_up(self._stream)
 
-    def _give_up(self) -> None:
+    def _give_up(self, stream: TextIO) -> None:
         """Write nothing more; what is buffered must not fail when the interpreter exits."""
-        stream, self._stream = self._stream, None
+        self._stream = None
         with suppress(OSError, ValueError, AttributeError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())  # type: ignore[union-attr]
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())

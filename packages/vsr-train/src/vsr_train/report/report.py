@@ -199,7 +199,7 @@ class Report:
 
     def _open_board(self, start_step: int) -> None:
         # Imported here: it takes half a second, and a run that is refused needs none of it.
-        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415
+        from torch.utils.tensorboard import SummaryWriter  # noqa: PLC0415 - see above
 
         self._board = SummaryWriter(str(self._folder.tensorboard), purge_step=start_step + 1)
 

@@ -100,8 +100,8 @@ class Stepper:
     def _withhold(self, grad_norm: Tensor) -> Tensor:
         """Have a step whose gradient is not finite withheld; return whether it will be."""
         if self._scaler.is_enabled():
-            # What `GradScaler.step` is about to heed: there is no public name for it.
-            found = self._scaler._found_inf_per_device(self._optimizer)  # noqa: SLF001
+            # What `GradScaler.step` is about to heed.
+            found = self._scaler._found_inf_per_device(self._optimizer)  # noqa: SLF001 - no public twin
             return torch.stack(list(found.values())).amax()
         heeds_flag = getattr(self._optimizer, "_step_supports_amp_scaling", False)
         if not heeds_flag or self._platform.device.type == "mps":  # whose kernel takes no flag

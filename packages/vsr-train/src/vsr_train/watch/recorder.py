@@ -7,22 +7,19 @@ over a few of its samples gives the rest. Hooks are in place during that pass al
 Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 """
 
-import math
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
 import torch
 import torch.nn.functional as F
-from torch import Tensor, nn
+from torch import Tensor
 
 from vsr_device import Platform
 from vsr_losses import HybridLoss
-from vsr_model.blocks import ResidualBlock
 from vsr_model.network import Network
 from vsr_train.step import MicroBatch, StepResult
+from vsr_train.watch.additions import block_names, branch_figures, watched_blocks, watched_branch
 from vsr_train.watch.detail import detail_statistics
 from vsr_train.watch.order import towards_output
 from vsr_train.watch.snapshot import WHOLE, Snapshot
@@ -124,7 +121,7 @@ class Recorder:
         active = [name for name, weight in self._loss.weights.items() if weight > 0]
         whole = sum(value["term_norms"]) or 1.0
         gradients = dict(zip(self._names, value["gradients"], strict=True))
-        branch = _branch(value["branch"])
+        branch = branch_figures(value["branch"])
         return Snapshot(
             step=pending.step,
             lr=float(pending.lr),
@@ -143,7 +140,7 @@ class Recorder:
             last_gradient=gradients[self._last_weight()],
             weight_norm=_norm(value["weights"]),
             not_finite=tuple(n for n, norm in gradients.items() if not abs(norm) < float("inf")),
-            blocks=dict(zip(self._block_names(), value["blocks"], strict=True)),
+            blocks=dict(zip(block_names(self._network), value["blocks"], strict=True)),
             perceptual_norm=value["perceptual"][0],
             **branch,
         )
@@ -188,8 +185,8 @@ class Recorder:
         with (
             torch.no_grad(),
             self._platform.autocast(),
-            _watched(self._network) as blocks,
-            _watched_branch(self._network) as branch,
+            watched_blocks(self._network) as blocks,
+            watched_branch(self._network) as branch,
         ):
             sr_BCHW = self._network(lq_BTCHW).float()
         base_BCHW = F.interpolate(
@@ -242,62 +239,6 @@ class Recorder:
 
     def _last_weight(self) -> str:
         return next(n for n in reversed(self._names) if n.endswith("weight"))
-
-    def _block_names(self) -> list[str]:
-        return [name for name, _ in _residual_blocks(self._network)]
-
-
-def _residual_blocks(network: nn.Module) -> Iterator[tuple[str, ResidualBlock]]:
-    for name, module in network.named_modules():
-        if isinstance(module, ResidualBlock):
-            yield name, module
-
-
-@contextmanager
-def _watched(network: nn.Module) -> Iterator[dict[str, Tensor]]:
-    """Measure what residual blocks add while the context lasts, each at its last frame."""
-    added: dict[str, Tensor] = {}
-    with ExitStack() as hooks:
-        for name, block in _residual_blocks(network):
-            handle = block.register_forward_hook(partial(_measure_block, added, name))
-            hooks.callback(handle.remove)
-        yield added
-
-
-def _measure_block(
-    added: dict[str, Tensor], name: str, _: nn.Module, inputs: tuple[Tensor], output: Tensor
-) -> None:
-    (entered,) = inputs
-    norms = [part.float().norm() for part in (output - entered, entered)]
-    added[name] = norms[0] / norms[1].clamp(min=torch.finfo(torch.float32).tiny)
-
-
-@contextmanager
-def _watched_branch(network: Network) -> Iterator[list[Tensor]]:
-    """Measure the aligned branch while the context lasts: what `_branch` reads, or nothing."""
-    measured: list[Tensor] = []
-    with ExitStack() as hooks:
-        if network.align is not None:
-            handle = network.align.register_forward_hook(partial(_measure_branch, measured))
-            hooks.callback(handle.remove)
-        yield measured
-
-
-def _measure_branch(
-    measured: list[Tensor], _: nn.Module, inputs: tuple[Tensor, Tensor, Tensor], output: Tensor
-) -> None:
-    h_BFHW, confidence_B1HW, _evidence_BKHW = inputs
-    norms = [part.float().norm() for part in (output - h_BFHW, h_BFHW)]
-    measured[:] = [*norms, confidence_B1HW.float().mean()]
-
-
-def _branch(measured: list[float]) -> dict[str, float | None]:
-    """Name what was measured of the aligned branch: of what is added, of the features, belief."""
-    if not measured:
-        return {}
-    added, features, confidence = measured
-    is_known = features > 0 and math.isfinite(features)
-    return {"aligned": added / features if is_known else None, "confidence": confidence}
 
 
 def _idle(gradients: Mapping[str, float], *, is_still: bool) -> float:

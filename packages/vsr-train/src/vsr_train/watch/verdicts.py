@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from vsr_settings import Train
-from vsr_train.watch.detail import SMALLEST_ERROR, Detail
+from vsr_train.watch.detail import Detail
+from vsr_train.watch.signs import (
+    NO_UPDATE,
+    ZERO_INIT_STEPS,
+    has_dead_branch,
+    has_learned,
+    lacks_detail,
+    restores_some,
+)
 from vsr_train.watch.snapshot import Snapshot, detail_of
 
 POOL = 5
@@ -21,15 +29,6 @@ PATIENCE_STEPS = 150
 
 JUDGED, ABOVE_BICUBIC = 50, 400
 """Steps after which a run has restored some detail, and after which it is above bicubic."""
-
-ZERO_INIT_STEPS = 20
-"""Steps after which a zero gradient is no longer the last layer's start at zero."""
-
-LEARNED_CORRELATION, LEARNED_RESTORED = 0.15, 0.003
-"""Correlation and restored share that only learning reaches, the second whatever the scale."""
-
-RISING_CORRELATION, RISING_RESTORED = 0.05, 0.0002
-"""The same where they are still rising, or the learning rate is already falling to its end."""
 
 RISE_PER_STEP = 1e-4
 """Correlation that a rising run gains per step, at least."""
@@ -48,12 +47,6 @@ USEFUL_RESTORED = 0.01
 
 TAIL_LR_SHARE = 0.3
 """Share of the peak learning rate under which a run is in its tail: nothing has to rise there."""
-
-NO_UPDATE = 1e-8
-"""Relative change of the weights by a step that is none: under the rounding of fp32."""
-
-BELIEVED = 1e-3
-"""Mean confidence under which neighbours have too little to show to judge what is made of it."""
 
 EXPLODING_NORM = 1e4
 """Gradient norm that pictures in [0, 1] do not reach."""
@@ -172,7 +165,7 @@ def _diverging(snapshots: Sequence[Snapshot]) -> Judgement | None:
         why = f"the gradient of {twice[-1].not_finite[0]} is not finite"
     elif twice and min(snapshot.grad_norm for snapshot in twice) > EXPLODING_NORM:
         why = f"the gradient norm is {twice[-1].grad_norm:.1e}"
-    elif _lacks_detail(now) and len(snapshots) > POOL and now.gain_db < before.gain_db - LOST_DB:
+    elif lacks_detail(now) and len(snapshots) > POOL and now.gain_db < before.gain_db - LOST_DB:
         why = f"the gain fell from {before.gain_db:+.2f} to {now.gain_db:+.2f} dB"
     elif len(snapshots) > 2 * POOL:
         best = max(
@@ -224,7 +217,7 @@ def _not_updating(snapshots: Sequence[Snapshot], train: Train) -> Judgement | No
 def _converged(
     snapshots: Sequence[Snapshot], validations: Sequence[ValidationGain]
 ) -> Judgement | None:
-    if len(validations) < 2 * PLATEAU or not _has_learned(detail_of(snapshots[-POOL:])):
+    if len(validations) < 2 * PLATEAU or not has_learned(detail_of(snapshots[-POOL:])):
         return None
     earlier = max(each.gain_db for each in validations[:-PLATEAU])
     later = max(each.gain_db for each in validations[-PLATEAU:])
@@ -238,7 +231,7 @@ def _converged(
 
 def _learning(snapshots: Sequence[Snapshot], train: Train) -> Judgement | None:
     now = detail_of(snapshots[-POOL:])
-    if _has_learned(now) or (
+    if has_learned(now) or (
         restores_some(now) and (_is_tail(snapshots[-1], train) or _rises(snapshots, now))
     ):
         return Judgement(Verdict.LEARNING, figures(now))
@@ -274,36 +267,6 @@ def first_judged_step(train: Train) -> int:
     if train.warmup_steps == "auto":
         raise ValueError("train.warmup_steps is 'auto'; resolve the settings first")
     return train.warmup_steps + PATIENCE_STEPS
-
-
-def has_dead_branch(snapshot: Snapshot) -> bool:
-    """Tell an aligned branch that neighbours give work to and that neither adds nor learns.
-
-    It starts by adding nothing, but only the first step's gradient is 0 for it: from then on its
-    last layer has one, wherever there is confidence and upsampling is not dead itself.
-    """
-    return (
-        snapshot.step > ZERO_INIT_STEPS
-        and snapshot.aligned is not None
-        and snapshot.aligned < NO_UPDATE
-        and (snapshot.confidence or 0.0) >= BELIEVED
-        and snapshot.gradients.get("align") == 0
-        and snapshot.last_gradient > 0
-    )
-
-
-def _has_learned(now: Detail) -> bool:
-    return now.correlation >= LEARNED_CORRELATION and now.restored >= LEARNED_RESTORED
-
-
-def restores_some(now: Detail) -> bool:
-    """Tell detail that was learned, however little, from none."""
-    return now.correlation >= RISING_CORRELATION and now.restored >= RISING_RESTORED
-
-
-def _lacks_detail(now: Detail) -> bool:
-    """Tell bases that could gain something from those that are the ground truth already."""
-    return now.missing**2 > 10 * SMALLEST_ERROR
 
 
 def _is_tail(snapshot: Snapshot, train: Train) -> bool:

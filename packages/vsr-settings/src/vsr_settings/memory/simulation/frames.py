@@ -23,17 +23,17 @@ _FIGURES = 256
 """Room for the numbers that are measured."""
 
 
-def enlarge(network: Network, lq_BTCHW: Tensor, tile: int) -> Tensor:
+def enlarge(network: Network, lq_BTCHW: Tensor, tile: int, *, aligned: bool = True) -> Tensor:
     """Enlarge windows in square tiles, each with as much around it as its output depends on."""
     samples, frames, colours, height, width = lq_BTCHW.shape
     known = None
-    if network.align is not None:
+    if aligned and network.align is not None:
         known = gather_evidence(lq_BTCHW, network.model.scale)
     views = (samples, frames, colours)
 
     def enlarged(rows: int, columns: int) -> Tensor:
         part = lq_BTCHW.view((*views, rows, columns))
-        return network(part, known and _tile_of(known, rows, columns))[0]
+        return network(part, known and _tile_of(known, rows, columns), aligned=aligned)[0]
 
     return _by_tiles(network, (samples, height, width), tile, enlarged)
 
@@ -184,7 +184,7 @@ class Validation:
             _fine_energy(ours)
             _fine_energy(theirs)
         simulation.begin("enlarging of a frame")
-        repeated = self._inner(enlarge(self.network, lq, self.tile))
+        repeated = self._inner(enlarge(self.network, lq, self.tile, aligned=False))
         simulation.begin("metrics of a frame")
         _error(repeated, theirs)
         if self.perceptual is not None:

@@ -143,10 +143,17 @@ class Network:
         return [part for part in parts if part is not None]
 
     def __call__(
-        self, lq_BTCHW: Tensor, known: Evidence | None = None, *, with_plain: bool = False
+        self,
+        lq_BTCHW: Tensor,
+        known: Evidence | None = None,
+        *,
+        aligned: bool = True,
+        with_plain: bool = False,
     ) -> tuple[Tensor, Tensor | None]:
         """Return the centre frame of each window, enlarged, and without neighbours where asked."""
-        if known is None and self.align is not None:
+        if not aligned:
+            known = None
+        elif known is None and self.align is not None:
             known = gather_evidence(lq_BTCHW, self.model.scale)
         samples, frames, colours, height, width = lq_BTCHW.shape
         views = [lq_BTCHW.view((samples, colours, height, width)) for _ in range(frames)]
@@ -157,9 +164,9 @@ class Network:
             self.simulation.begin("upsampler")
             return add(self._enlarge(plain), base), None
         self.simulation.begin("aligned blocks")
-        aligned = self._aligned(self.align, plain.detached(), known)
+        informed = self._aligned(self.align, plain.detached(), known)
         self.simulation.begin("upsampler")
-        sr = add(self._enlarge(aligned), base)
+        sr = add(self._enlarge(informed), base)
         if not with_plain:
             return sr, None
         self.simulation.begin("upsampler without neighbours")

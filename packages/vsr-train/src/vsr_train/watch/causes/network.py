@@ -5,8 +5,8 @@ from collections.abc import Iterator
 
 from vsr_train.watch.case import Case
 from vsr_train.watch.causes.cause import NEGLIGIBLE, Cause
+from vsr_train.watch.signs import has_dead_branch
 from vsr_train.watch.snapshot import detail_of
-from vsr_train.watch.verdicts import has_dead_branch
 
 EXPLODING = 1e3
 """What a block adds, relative to its input, from which on nothing of the input is left."""

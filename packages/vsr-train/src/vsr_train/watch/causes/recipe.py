@@ -5,7 +5,8 @@ from typing import Final
 
 from vsr_train.watch.case import Case
 from vsr_train.watch.causes.cause import Cause, rounded
-from vsr_train.watch.verdicts import Verdict, first_judged_step, restores_some
+from vsr_train.watch.signs import restores_some
+from vsr_train.watch.verdicts import Verdict, first_judged_step
 
 SMALL_UPDATE: Final = 3e-4
 """Relative change of the weights under which a step is too small to learn in time."""
