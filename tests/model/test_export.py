@@ -246,6 +246,16 @@ def test_a_file_that_is_there_is_replaced_only_where_that_is_asked_for(weights, 
     onnx.checker.check_model(str(out))
 
 
+def test_the_example_of_the_docs_runs(weights, tmp_path, capsys, monkeypatch):
+    page = (Path(__file__).parents[2] / "docs" / "export.md").read_text(encoding="utf-8")
+    example = page.partition("## In Python")[2].partition("```python\n")[2].partition("```")[0]
+    monkeypatch.chdir(tmp_path)
+    assert main(["export", str(weights), "net.onnx"]) == 0
+    capsys.readouterr()
+    exec(example, {})  # noqa: S102 - ours
+    assert capsys.readouterr().out == "(1, 3, 360, 480)\n"
+
+
 def refused(command, capsys):
     """The one message that a refused command gives."""
     assert main(["export", *map(str, command)]) == 2
@@ -270,10 +280,7 @@ def test_what_cannot_be_exported_is_refused_in_one_message(weights, tmp_path, ca
     assert not out.exists()
 
 
-def test_a_full_disk_is_said_and_leaves_nothing(weights, capsys):
-    if not Path("/dev/full").exists():
-        pytest.skip("/dev/full is Linux's")
-    # a name of 255 bytes is one that is written; of 256 it is refused by the disk
+def test_a_disk_that_refuses_is_said_and_leaves_nothing(weights, capsys):
     message = refused([weights, weights.parent / f"{'n' * 251}.onnx"], capsys)
     assert "cannot be written: File name too long" in message
     assert list(weights.parent.iterdir()) == [weights]
