@@ -1,11 +1,11 @@
-"""What torch's exporter lacks of the network's operators, or fixes to the size it was traced with.
+"""What torch's exporter lacks of the network's operators, or says in a way that does not hold.
 
 In force while a network is exported, and for nobody else: torch keeps such functions for the whole
 process.
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import torch
@@ -23,7 +23,11 @@ _END: Final = (1 << 63) - 1
 @contextlib.contextmanager
 def network_operators() -> Iterator[None]:
     """Teach torch's exporter the operators of this file, until the block ends."""
-    operators = {"aten::median": _median, "aten::unflatten": _unflatten}
+    operators: dict[str, Callable[..., Any]] = {
+        "aten::avg_pool2d": _avg_pool2d,
+        "aten::median": _median,
+        "aten::unflatten": _unflatten,
+    }
     for name, operator in operators.items():
         torch.onnx.register_custom_op_symbolic(name, operator, OPSET)
     try:
@@ -31,6 +35,36 @@ def network_operators() -> Iterator[None]:
     finally:
         for name in operators:
             torch.onnx.unregister_custom_op_symbolic(name, OPSET)
+
+
+@parse_args("v", "is", "is", "is", "i", "i", "none")
+def _avg_pool2d(  # noqa: PLR0917 - the exporter gives them by position
+    g: Any,
+    maps: Any,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    ceil_mode: int,
+    count_include_pad: int,
+    _divisor: None,
+) -> Any:
+    """Take means of what there is in each window, also where one reaches beyond the border.
+
+    What an AveragePool with `ceil_mode` makes of those is up to the program: onnxruntime divides
+    by the pixels that are not there, too, up to 1.22 at least. Here it is only the pyramid's, of
+    2×2 pixels: with the border's pixels repeated once, means of all four are those of what there
+    is; and where a side is even, what was repeated is in no window.
+    """
+    if ceil_mode:
+        maps = g.op("Pad", maps, _integers(g, 0, 0, 0, 0, 0, 0, 1, 1), mode_s="edge")
+    return g.op(
+        "AveragePool",
+        maps,
+        kernel_shape_i=kernel,
+        strides_i=stride or kernel,
+        pads_i=[*padding, *padding],
+        count_include_pad_i=count_include_pad,
+    )
 
 
 @parse_args("v", "i", "v")
