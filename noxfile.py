@@ -18,9 +18,9 @@ CODE = ["packages", "tests", "benchmarks", "noxfile.py"]
 
 
 def install(session: nox.Session, *groups: str) -> None:
-    """Install all packages, editable and pinned, together with the tools of some groups."""
+    """Install all packages, editable and pinned, with their extras and the tools of some groups."""
     tools = nox.project.dependency_groups(PYPROJECT, *groups)
-    session.install("-r", "requirements.txt", *tools)
+    session.install("-r", "requirements.txt", "-e", "packages/vsr-model[export]", *tools)
 
 
 @nox.session

@@ -3,8 +3,8 @@
 A run of frames ends at a frame of another size, at a decode error, at a frame that the decoder
 marks as damaged and where time goes backwards; after damage the next one starts at a key frame,
 because damage lasts until then. Whoever must show every moment, as a player does, asks for damaged
-frames too, as the decoder conceals them. No file can hang or flood this: frame sizes, packets and idle time
-are bounded.
+frames too, as the decoder conceals them. No file can hang or flood this: frame sizes, packets and
+idle time are bounded.
 """
 
 import heapq

@@ -19,6 +19,9 @@ LEVELS: Final = 4
 SMALLEST: Final = 24
 """Shorter side in pixels under which no coarser level is made."""
 
+FULL_PYRAMID: Final = (SMALLEST - 1) * 2 ** (LEVELS - 2) + 1
+"""Shorter side in pixels from which on a frame has all levels."""
+
 ITERATIONS: Final = 3
 """Steps towards the flow at each level."""
 
