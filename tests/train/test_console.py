@@ -8,7 +8,7 @@ import sys
 import pytest
 from rich.table import Table
 
-from vsr_train.report import SteadyStream
+from vsr_files import SteadyStream
 from vsr_train.report.console import _console
 
 

@@ -1,7 +1,7 @@
 """Video and pictures in, training clips out."""
 
 from vsr_data.degradation import degrade
-from vsr_data.errors import DataError
+from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip, Footage, Rejected
 from vsr_data.pairs.checks import check_pairs, require_sound
 from vsr_data.pairs.findings import Finding, inspect_pairs
@@ -17,6 +17,7 @@ __all__ = [
     "Footage",
     "Rejected",
     "TrainingStream",
+    "UnusableFileError",
     "check_pairs",
     "check_sources",
     "degrade",

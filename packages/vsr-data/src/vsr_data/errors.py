@@ -1,7 +1,7 @@
 """What can be wrong with footage: one error for the user, one for a single file.
 
-`DataError` ends a run with its message; `UnusableFileError` never leaves the package: whoever opens
-a source turns it into a `Rejected` and goes on with the next file.
+`DataError` ends a run with its message; `UnusableFileError` is of one file: whoever opens a source
+of several turns it into a `Rejected` and goes on with the next.
 """
 
 

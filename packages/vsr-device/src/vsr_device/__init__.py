@@ -3,7 +3,13 @@
 from vsr_device.card import CardFacts, card_facts, check_card
 from vsr_device.errors import DeviceError, PeerError
 from vsr_device.launch import is_first_process, joined
-from vsr_device.platform import AMP_DTYPES, Platform, choose_platform
+from vsr_device.platform import (
+    AMP_DTYPES,
+    Platform,
+    choose_inference_platform,
+    choose_platform,
+    free_bytes,
+)
 from vsr_device.processes import Processes
 
 __all__ = [
@@ -15,7 +21,9 @@ __all__ = [
     "Processes",
     "card_facts",
     "check_card",
+    "choose_inference_platform",
     "choose_platform",
+    "free_bytes",
     "is_first_process",
     "joined",
 ]

@@ -1,15 +1,17 @@
 """Where a run computes, in which precision, and in which order tensors lie in memory."""
 
 import os
+import re
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Final, TypeVar
+from pathlib import Path
+from typing import Final, Literal, TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from vsr_device.errors import DeviceError
-from vsr_settings import DeviceFacts, Precision, Settings, Train, card, precision_on
+from vsr_settings import DeviceFacts, Hardware, Precision, Settings, Train, card, precision_on
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -99,6 +101,49 @@ def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:
     return Platform(device, AMP_DTYPES[precision], memory_format, notes)
 
 
+def choose_inference_platform(name: str, precision: Precision | Literal["auto"]) -> Platform:
+    """Pick a device for a network that only enlarges, and the precision that pays there.
+
+    Args:
+        name: as `run.device` names it: `auto`, `cpu`, `cuda`, `cuda:1`, `mps`.
+        precision: of convolutions; `auto` is fp16 on a CUDA card that computes it natively, whose
+            ten bits of fraction cost less than eight of bf16, and fp32 elsewhere.
+
+    Raises:
+        DeviceError: if the device is not there.
+    """
+    device = _choose_device(name, 0, several=False, remedy="use --device cpu", asked="--device")
+    if precision == "auto":
+        precision = "fp16" if _computes_fp16(device) else "fp32"
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+        torch.backends.cudnn.benchmark = True  # frames are of one size
+        torch.backends.cudnn.allow_tf32 = False
+    channels_last = device.type == "cpu" or precision != "fp32"
+    memory_format = torch.channels_last if channels_last else torch.contiguous_format
+    return Platform(device, AMP_DTYPES[precision], memory_format)
+
+
+def _computes_fp16(device: torch.device) -> bool:
+    if device.type != "cuda":
+        return False
+    capability = ".".join(map(str, torch.cuda.get_device_capability(device)))
+    return card(Hardware(compute_capability=capability)).native_fp16
+
+
+def free_bytes(device: torch.device) -> int | None:
+    """Memory that nobody uses, where tensors on a device lie; None where that is not told."""
+    if device.type == "cuda":
+        free, _ = torch.cuda.mem_get_info(device)
+        return free + torch.cuda.memory_reserved(device) - torch.cuda.memory_allocated(device)
+    try:
+        table = Path("/proc/meminfo").read_text(encoding="ascii")
+    except OSError:
+        return None
+    available = re.search(r"^MemAvailable: +(\d+) kB$", table, re.MULTILINE)
+    return int(available[1]) << 10 if available else None
+
+
 def _set_arithmetic(device: torch.device, *, deterministic: bool) -> tuple[str, ...]:
     """Decide how cuDNN computes, for the whole process; return what the user should know of it."""
     cudnn = torch.backends.cudnn
@@ -116,23 +161,30 @@ def _several(train: Train) -> bool:
     return train.world_size not in (1, "auto")
 
 
-def _choose_device(name: str, local_rank: int, *, several: bool) -> torch.device:
+def _choose_device(
+    name: str,
+    local_rank: int,
+    *,
+    several: bool,
+    asked: str = "run.device",
+    remedy: str = "set run.device = 'cpu'",
+) -> torch.device:
     if several and name.startswith("cuda:"):
         raise DeviceError(
             f"run.device is {name!r}, one card for several processes; write run.device = 'cuda', "
             "which gives each its own"
         )
     if name.startswith("cuda") or (name == "auto" and torch.cuda.is_available()):
-        return _choose_card(name, local_rank)
+        return _choose_card(name, local_rank, asked, remedy)
     if name == "auto":
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     device = torch.device(name)
     if device.type == "mps" and not torch.backends.mps.is_available():
-        raise DeviceError("run.device is 'mps', which this machine has not; set run.device = 'cpu'")
+        raise DeviceError(f"{asked} is 'mps', which this machine has not; {remedy}")
     return device
 
 
-def _choose_card(name: str, local_rank: int) -> torch.device:
+def _choose_card(name: str, local_rank: int, asked: str, remedy: str) -> torch.device:
     count = torch.cuda.device_count()
     index = torch.device(name).index if ":" in name else local_rank
     if index < count:
@@ -143,8 +195,8 @@ def _choose_card(name: str, local_rank: int) -> torch.device:
             f"its own; start torchrun with --nproc-per-node={count}"
         )
     raise DeviceError(
-        f"run.device is {name!r} and this torch sees {count} CUDA devices; check the "
-        "driver with nvidia-smi, or set run.device = 'cpu'"
+        f"{asked} is {name!r} and this torch sees {count} CUDA devices; check the "
+        f"driver with nvidia-smi, or {remedy}"
     )
 
 

@@ -2,10 +2,12 @@
 
 from vsr_files.opening import ForeignFileError, open_regular
 from vsr_files.paths import expanded, printable
+from vsr_files.streams import SteadyStream
 from vsr_files.writing import append, make_folder, remove_partials, replacing, sync, sync_folder
 
 __all__ = [
     "ForeignFileError",
+    "SteadyStream",
     "append",
     "expanded",
     "make_folder",

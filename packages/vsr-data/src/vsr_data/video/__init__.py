@@ -3,7 +3,13 @@
 Knows nothing of clips, windows or the frame cache.
 """
 
-from vsr_data.video.colour import YccCoding, coding_of, rgb_from_frame, unit_from_frame
+from vsr_data.video.colour import (
+    YccCoding,
+    coding_of,
+    quarter_turns,
+    rgb_from_frame,
+    unit_from_frame,
+)
 from vsr_data.video.container import DECODE_ERRORS, opened, reason_of
 from vsr_data.video.cuts import CutDetector
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
@@ -20,6 +26,7 @@ __all__ = [
     "coding_of",
     "frames",
     "opened",
+    "quarter_turns",
     "read_header",
     "reason_of",
     "rgb_from_frame",

@@ -1,12 +1,11 @@
 """What a run says: its opening lines, its rows, its pictures and its last word."""
 
-from vsr_train.report.console import SteadyStream, open_consoles
+from vsr_train.report.console import open_consoles
 from vsr_train.report.opening import describe
 from vsr_train.report.report import Report, sources_table, validation_line
 
 __all__ = [
     "Report",
-    "SteadyStream",
     "describe",
     "open_consoles",
     "sources_table",

@@ -1,0 +1,152 @@
+"""The command: load, enlarge, and one message, with its exit code, for what goes wrong."""
+
+import argparse
+import errno
+import os
+import shlex
+import sys
+from pathlib import Path
+
+import torch
+from av.error import FFmpegError
+from rich.console import Console
+
+from vsr_device import DeviceError
+from vsr_files import SteadyStream, printable
+from vsr_model import WeightsError, load_weights
+from vsr_settings import ExitCode
+from vsr_upscale.enlarging import Summary, upscale
+from vsr_upscale.errors import UpscaleError
+from vsr_upscale.output.job import SUFFIX
+from vsr_upscale.preview import write_preview
+from vsr_upscale.progress import Count, Display, duration_text, size_text
+from vsr_upscale.request import Request
+
+PLAIN_COLUMNS = 120
+"""Columns where there is no terminal."""
+
+
+def execute(chosen: argparse.Namespace, arguments: list[str]) -> int:
+    """Do what the options say; return the exit code."""
+    console = _console()
+    try:
+        _run(chosen, console)
+    except (UpscaleError, DeviceError, WeightsError) as error:
+        console.print(f"error: {error}", soft_wrap=True)
+        return _code(error)
+    except torch.OutOfMemoryError as error:
+        reason = str(error).split(".")[0]
+        console.print(
+            f"error: the device ran out of memory ({reason}); ask for smaller tiles, as in "
+            f"--tile 256{_further(chosen, arguments)}",
+            soft_wrap=True,
+        )
+        return ExitCode.DEVICE
+    except (OSError, FFmpegError) as error:
+        console.print(f"error: {_disk(error, chosen, arguments)}", soft_wrap=True)
+        return ExitCode.SETTINGS
+    except KeyboardInterrupt:
+        console.print(f"stopped{_further(chosen, arguments)}", soft_wrap=True)
+        raise
+    return ExitCode.DONE
+
+
+def _run(chosen: argparse.Namespace, console: Console) -> None:
+    network = load_weights(chosen.weights, n_frames=chosen.n_frames)
+    request = _request(chosen)
+
+    def say(line: str) -> None:
+        console.print(line, soft_wrap=True)
+
+    if chosen.preview:
+        write_preview(chosen.film, chosen.out, network, request)
+        say(f"wrote {printable(chosen.out)}")
+        return
+    count = Count()
+    with Display(console, count) as display:
+
+        def watch(now: Count) -> None:
+            vars(count).update(vars(now))
+            display.show()
+
+        summary = upscale(chosen.film, chosen.out, network, request, say=say, watch=watch)
+    for line in _told(summary):
+        say(line)
+
+
+def _request(chosen: argparse.Namespace) -> Request:
+    options = []
+    for text in chosen.encoder_option:
+        name, equals, value = text.partition("=")
+        if not equals:
+            raise UpscaleError(f"--encoder-option is {text!r}; write it as NAME=VALUE")
+        options.append((name, value))
+    return Request(
+        start=chosen.start,
+        duration=chosen.duration,
+        deinterlace=chosen.deinterlace,
+        encoder=chosen.encoder,
+        quality=chosen.quality,
+        pixel_format=chosen.pixel_format,
+        encoder_options=tuple(options),
+        compare=chosen.compare,
+        device=chosen.device,
+        precision=chosen.precision,
+        tile=chosen.tile,
+        overwrite=chosen.overwrite,
+        resume=chosen.resume,
+    )
+
+
+def _told(summary: Summary) -> list[str]:
+    damaged = f", {summary.damaged} damaged ones concealed" if summary.damaged else ""
+    agreement = (
+        ""
+        if summary.agreement_db is None
+        else f"; reduced again it is {summary.agreement_db:.1f} dB like the film"
+    )
+    return [
+        *(f"note: {note}" for note in summary.notes),
+        f"{printable(summary.out)}: {summary.frames} frames{damaged}, {size_text(summary.size)} in "
+        f"{duration_text(summary.seconds)}, {summary.fps:.2f} fps, of which the network took "
+        f"{100 * summary.network_share:.0f} %{agreement}",
+    ]
+
+
+def _code(error: Exception) -> int:
+    if isinstance(error, DeviceError):
+        return ExitCode.DEVICE
+    return getattr(error, "exit_code", ExitCode.SETTINGS)
+
+
+def _disk(error: Exception, chosen: argparse.Namespace, arguments: list[str]) -> str:
+    code = getattr(error, "errno", None)
+    if code == errno.EPIPE:
+        return "whoever reads the output has gone"
+    reason = getattr(error, "strerror", None) or str(error)
+    what = "the disk is full" if code == errno.ENOSPC else f"{reason[:1].lower()}{reason[1:]}"
+    return f"{printable(chosen.out)!r} cannot be written: {what}{_further(chosen, arguments)}"
+
+
+def _further(chosen: argparse.Namespace, arguments: list[str]) -> str:
+    """How to go on, where something is there to go on with."""
+    out = Path(chosen.out)
+    if not out.with_name(out.name + SUFFIX).exists() and not out.is_dir():
+        return ""
+    words = [each for each in arguments if each not in {"--resume", "--overwrite"}]
+    command = shlex.join(["python", "-m", "vsr_upscale", *words, "--resume"])
+    return f"; what is done is kept, go on with: {command}"
+
+
+def _console() -> Console:
+    """Where lines go: beside the output, which may be the standard output itself."""
+    steady = SteadyStream(sys.stderr)
+    width = None if steady.isatty() else PLAIN_COLUMNS
+    return Console(
+        file=steady,  # type: ignore[arg-type]  # rich types its file as IO[str]
+        width=width,
+        markup=False,
+        emoji=False,
+        highlight=False,
+        no_color="NO_COLOR" in os.environ,
+    )

@@ -1,0 +1,16 @@
+"""Enlarged frames out: encoded and joined with what was beside them, as pictures, or raw."""
+
+from vsr_upscale.output.encoders import Encoding
+from vsr_upscale.output.opening import Output, Writer, check_output, open_writer
+from vsr_upscale.output.painting import Painter
+from vsr_upscale.output.pictures import write_picture
+
+__all__ = [
+    "Encoding",
+    "Output",
+    "Painter",
+    "Writer",
+    "check_output",
+    "open_writer",
+    "write_picture",
+]
