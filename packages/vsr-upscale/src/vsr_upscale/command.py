@@ -105,12 +105,12 @@ def _told(summary: Summary) -> list[str]:
         if summary.agreement_db is None
         else f"; reduced again it is {summary.agreement_db:.1f} dB like the film"
     )
-    return [
-        *(f"note: {note}" for note in summary.notes),
+    done = (
         f"{printable(summary.out)}: {summary.frames} frames{damaged}, {size_text(summary.size)} in "
         f"{duration_text(summary.seconds)}, {summary.fps:.2f} fps, of which the network took "
-        f"{100 * summary.network_share:.0f} %{agreement}",
-    ]
+        f"{100 * summary.network_share:.0f} %{agreement}"
+    )
+    return [*(f"note: {note}" for note in summary.notes), done]
 
 
 def _code(error: Exception) -> int:

@@ -3,6 +3,7 @@
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import torch
@@ -23,8 +24,8 @@ SMALL: Final = 1 << 19
 
 MOST_AT_ONCE: Final = 8
 
-_LARGEST_TILE: Final = 1024
-_SMALLEST_TILE: Final = 32
+TILES: Final = (1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32)
+"""Sides of tiles that are tried, the largest first."""
 
 
 class Engine:
@@ -53,10 +54,10 @@ class Engine:
         height, width = size
         free = free_bytes(platform.device)
         most = None if free is None else free * SHARE.get(platform.device.type, 0.5)
-        self.tile = _tile(network, platform, height, width, most) if tile is None else tile or None
-        self.batch = 1
-        if platform.device.type == "cuda" and self.tile is None:
-            self.batch = _batch(network, platform, height, width, most)
+        plan = _Plan(network, platform, height, width, most)
+        self.tile = plan.tile() if tile is None else tile or None
+        on_card = platform.device.type == "cuda"
+        self.batch = plan.batch() if on_card and self.tile is None else 1
 
     @property
     def reach(self) -> int:
@@ -111,46 +112,52 @@ class Engine:
         )
 
 
-def bytes_needed(
-    network: Network, platform: Platform, height: int, width: int, tile: int | None, batch: int = 1
-) -> int:
-    """Memory that enlarging frames of a size is predicted to take, weights included."""
-    memory = predict_inference(
-        network.settings, height, width, platform.precision, batch=batch, tile=tile
-    )
-    return memory.reserved
+@dataclass(frozen=True)
+class _Plan:
+    """Frames of a size to be enlarged somewhere, and the memory that they may take there."""
 
+    network: Network
+    platform: Platform
+    height: int
+    width: int
+    most: float | None
 
-def _tile(
-    network: Network, platform: Platform, height: int, width: int, most: float | None
-) -> int | None:
-    """The largest tile that fits; None where whole frames do, or nobody knows what there is."""
-    if most is None or bytes_needed(network, platform, height, width, None) <= most:
-        return None
-    tile = _LARGEST_TILE
-    while tile >= _SMALLEST_TILE:
-        if tile < max(height, width):
-            if bytes_needed(network, platform, height, width, tile) <= most:
-                return tile
-        tile //= 2
-    needed = bytes_needed(network, platform, height, width, _SMALLEST_TILE) // MIB
-    raise UpscaleError(
-        f"enlarging frames of {width}×{height} is predicted to take {needed} MiB in the smallest "
-        f"tiles, and {most / MIB:.0f} MiB are free; free some, use --device cpu, or ask for tiles "
-        "all the same with --tile",
-        ExitCode.DEVICE,
-    )
+    def needed(self, tile: int | None, batch: int = 1) -> int:
+        """Bytes that they are predicted to take, weights included."""
+        memory = predict_inference(
+            self.network.settings,
+            self.height,
+            self.width,
+            self.platform.precision,
+            batch=batch,
+            tile=tile,
+        )
+        return memory.reserved
 
+    def fits(self, tile: int | None, batch: int = 1) -> bool:
+        """Whether they fit, or nobody knows into what."""
+        return self.most is None or self.needed(tile, batch) <= self.most
 
-def _batch(
-    network: Network, platform: Platform, height: int, width: int, most: float | None
-) -> int:
-    wanted = max(1, min(MOST_AT_ONCE, SMALL // (height * width)))
-    while wanted > 1 and most is not None:
-        if bytes_needed(network, platform, height, width, None, wanted) <= most:
-            break
-        wanted -= 1
-    return wanted
+    def tile(self) -> int | None:
+        """The largest tile that fits; None where whole frames do."""
+        if self.most is None or self.fits(None):
+            return None
+        sides = [side for side in TILES if side < max(self.height, self.width)]
+        for side in sides:
+            if self.fits(side):
+                return side
+        raise UpscaleError(
+            f"enlarging frames of {self.width}×{self.height} is predicted to take "
+            f"{self.needed(TILES[-1]) // MIB} MiB in the smallest tiles, and "
+            f"{self.most / MIB:.0f} MiB may be used; free some, use --device cpu, or ask for tiles "
+            "all the same with --tile",
+            ExitCode.DEVICE,
+        )
+
+    def batch(self) -> int:
+        """As many frames as make a card busy, and fit."""
+        wanted = max(1, min(MOST_AT_ONCE, SMALL // (self.height * self.width)))
+        return next((count for count in range(wanted, 1, -1) if self.fits(None, count)), 1)
 
 
 def digest_of(network: Network) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import torch
 from av import VideoFrame
@@ -18,7 +18,7 @@ from vsr_model import Network
 from vsr_upscale.agreement import SUSPICIOUS_DB, agreement_db
 from vsr_upscale.engine import Engine, digest_of, interpolated
 from vsr_upscale.errors import SourceError
-from vsr_upscale.output import Painter, Writer, check_output, open_writer
+from vsr_upscale.output import Encoding, Painter, Writer, check_output, open_writer
 from vsr_upscale.progress import Count
 from vsr_upscale.request import Request
 from vsr_upscale.source import Film, Picture, Pictures, read_film
@@ -122,7 +122,7 @@ def upscale(
         run = _Run(
             film, request, engine, writer, Painter(film, encoding.pixel_format, encoding.depth)
         )
-        for line in run.opening(scale, encoding):
+        for line in run.opening(encoding):
             say(line)
         return run.make(os.fspath(out), scale, say, watch)
 
@@ -166,7 +166,7 @@ class _Run:
         self._first = max(0, writer.done - engine.reach)
         self._pictures = Pictures(film, request.start, request.duration, first=self._first)
 
-    def opening(self, scale: int, encoding: Any) -> Iterator[str]:
+    def opening(self, encoding: Encoding) -> Iterator[str]:
         """Say what is about to be done."""
         film, engine = self._film, self._engine
         kept = f"{encoding.encoder}, {encoding.pixel_format}"
@@ -196,7 +196,7 @@ class _Run:
         count = Count(done=self._writer.done, before=self._writer.done, total=self._expected())
         began = time.monotonic()
         ahead = Ahead(self._pictures, DEPTH)
-        behind = Behind(lambda drawn: self._write(drawn, scale, say), DEPTH)
+        behind = Behind[_Drawn](lambda drawn: self._write(drawn, say), DEPTH)
         try:
             for picture, sr_1CHW in self._engine.enlarge(ahead):
                 if picture.number < count.before:
@@ -233,7 +233,7 @@ class _Run:
         usual = interpolated(picture.rgb_1CHW.to(sr_1CHW.device), scale)
         return torch.cat([usual, sr_1CHW], dim=-1)
 
-    def _write(self, drawn: _Drawn, scale: int, say: Callable[[str], None]) -> None:
+    def _write(self, drawn: _Drawn, say: Callable[[str], None]) -> None:
         frame = self._painter.paint(drawn.sr_1CHW, drawn.picture.pts)
         if drawn.picture.number % CHECKED == 0:
             self._compare(frame, drawn.picture, say)
@@ -251,6 +251,8 @@ class _Run:
 
     def _expected(self) -> int | None:
         film, request = self._film, self._request
+        if not request.start and request.duration is None and film.count is not None:
+            return film.count
         if film.seconds is None:
             return None
         left = max(0.0, film.seconds - request.start)

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from vsr_files import expanded, printable, replacing
 from vsr_device import choose_inference_platform
+from vsr_files import expanded, printable, replacing
 from vsr_model import Network
 from vsr_upscale.engine import Engine, interpolated
 from vsr_upscale.errors import SourceError, UpscaleError

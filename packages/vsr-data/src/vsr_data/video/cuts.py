@@ -4,6 +4,7 @@
 neither fast motion nor a steady fade counts as a cut.
 """
 
+from fractions import Fraction
 from typing import Final
 
 import av
@@ -48,7 +49,7 @@ def _graph(picture: VideoFrame) -> Graph:
         width=picture.width,
         height=picture.height,
         format=picture.format,
-        time_base=picture.time_base or 1 / av.time_base,
+        time_base=picture.time_base or Fraction(1, av.time_base),
     )
     reduced = graph.add("scale", f"w='min(iw,{WIDTH})':h=-2:flags=area")
     graph.link_nodes(source, reduced, graph.add("scdet", "threshold=0"), graph.add("buffersink"))

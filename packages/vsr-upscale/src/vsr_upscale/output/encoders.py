@@ -1,8 +1,10 @@
 """The encoders of libav that are worth using, what to ask of them, and which pixels they take."""
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
+from io import BytesIO
 from typing import Final
 
 import av
@@ -79,6 +81,12 @@ def choose_encoding(
     usual = "libx264" if film.depth == 8 else "libx265"
     name = request.encoder or _FOR_CONTAINER.get(container, usual)
     codec = _codec(name)
+    if not holds(container, name):
+        raise UpscaleError(
+            f"{container} files hold no {codec.canonical_name} video; choose another --encoder, or "
+            "name the output .mkv"
+        )
+    _check_options(codec, request)
     known = ENCODERS.get(name, Encoder())
     pixel_format = _pixel_format(codec, film, request, height, width)
     options = dict(known.options)
@@ -110,6 +118,32 @@ def _codec(name: str) -> Codec:
     if codec.type != "video":
         raise UpscaleError(f"--encoder is {name!r}, which encodes {codec.type}, not video")
     return codec
+
+
+def holds(container: str, encoder: str) -> bool:
+    """Whether files of a kind hold what an encoder makes.
+
+    Args:
+        container: libav's name of the files' format.
+        encoder: libav's name of the encoder.
+    """
+    with av.open(BytesIO(), "w", format=container) as trial:
+        try:
+            trial.add_stream(encoder, rate=25)
+        except ValueError:
+            return False
+    return True
+
+
+def _check_options(codec: Codec, request: Request) -> None:
+    """Refuse options that the encoder does not know: libav would pass over them."""
+    known = codec.create("video").supported_options
+    names = {option.name for option in (*known.private, *known.generic)}
+    for name, _ in request.encoder_options:
+        if name not in names:
+            near = difflib.get_close_matches(name, sorted(names), n=1)
+            mean = f"; did you mean {near[0]!r}?" if near else ""
+            raise UpscaleError(f"--encoder-option is {name!r}, which {codec.name} has not{mean}")
 
 
 def _exists(name: str) -> bool:
@@ -146,8 +180,8 @@ def _asked_format(codec: Codec, taken: list[str], name: str, height: int, width:
         raise UpscaleError(f"--pixel-format is {name!r}; {codec.name} takes {known}")
     if not _fits(name, height, width):
         raise UpscaleError(
-            f"--pixel-format is {name!r}, whose chroma covers whole pairs of pixels, and the output "
-            f"is {width}×{height}; use one of 4:4:4, such as yuv444p"
+            f"--pixel-format is {name!r}, whose chroma covers pairs of pixels, and the output is "
+            f"{width}×{height}; use one of 4:4:4, such as yuv444p"
         )
     return name
 
@@ -201,10 +235,10 @@ def _display_text(data: bytes, chromaticity: int, nits: int) -> str | None:
     red, green, blue, white = (values[2 * i : 2 * i + 2] for i in range(4))
     darkest, brightest = values[8:]
 
-    def pair(one: Fraction, other: Fraction, unit: int) -> str:
-        shown = [float(each) if unit == 1 else round(each * unit) for each in (one, other)]
+    def pair(both: Sequence[Fraction], unit: int) -> str:
+        shown = [float(each) if unit == 1 else round(each * unit) for each in both]
         return f"({shown[0]},{shown[1]})"
 
     points = {"G": green, "B": blue, "R": red, "WP": white}
-    text = "".join(f"{key}{pair(*point, chromaticity)}" for key, point in points.items())
-    return f"{text}L{pair(brightest, darkest, nits)}"
+    text = "".join(f"{key}{pair(point, chromaticity)}" for key, point in points.items())
+    return f"{text}L{pair([brightest, darkest], nits)}"

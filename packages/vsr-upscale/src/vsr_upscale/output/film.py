@@ -12,7 +12,7 @@ from av.video.stream import VideoStream
 
 from vsr_files import replacing
 from vsr_upscale.errors import UpscaleError
-from vsr_upscale.output.encoders import Encoding
+from vsr_upscale.output.encoders import Encoding, holds
 from vsr_upscale.output.job import Job
 from vsr_upscale.output.joining import join
 from vsr_upscale.output.painting import Tags, is_rgb
@@ -20,6 +20,10 @@ from vsr_upscale.source import Film
 
 SEGMENT: Final = 96
 """Frames of a segment: what a kill can cost, and how far apart key frames are at most."""
+
+
+KINDS: Final = ("nut", "matroska", "mov")
+"""Formats of segments: the first that holds what the encoder makes."""
 
 
 class FilmWriter:
@@ -78,7 +82,6 @@ class FilmWriter:
 
         Raises:
             OSError: if the disk refuses.
-            UpscaleError: if the container takes no such video.
         """
         self._close_segment()
         whole = self._job.folder / "whole"
@@ -176,9 +179,11 @@ class _SegmentWriter:
 
 
 def _open(file: BinaryIO, film: Film, encoding: Encoding) -> tuple[OutputContainer, VideoStream]:
-    container = av.open(file, "w", format="nut")
+    kind = next(each for each in KINDS if holds(each, encoding.encoder))
+    container = av.open(file, "w", format=kind)
     rate = film.rate.limit_denominator(60_000)
     stream = container.add_stream(encoding.encoder, rate=rate, options=dict(encoding.options))
+    assert isinstance(stream, VideoStream)  # noqa: S101 - the encoding is of video
     stream.height, stream.width, stream.pix_fmt = (
         encoding.height,
         encoding.width,

@@ -10,7 +10,7 @@ import json
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +52,7 @@ class Job:
         self.folder = out.with_name(out.name + SUFFIX)
         self._identity = dict(identity)
         self.segments: list[Segment] = []
+        self._is_new = False
 
     @property
     def frames(self) -> int:
@@ -86,12 +87,12 @@ class Job:
             yield
         finally:
             lock.release()
-            if not self.segments and self.folder.is_dir():
+            if self._is_new and not self.segments and self.folder.is_dir():
                 shutil.rmtree(self.folder)  # nothing in it is worth going on with
 
     def path_of(self, number: int) -> Path:
         """Where a segment lies."""
-        return self.folder / f"{number:06}.nut"
+        return self.folder / f"{number:06}.video"
 
     def add(self, path: Path, shown: Sequence[int], duration: int) -> None:
         """Count a segment, whose file is whole on the disk.
@@ -136,12 +137,14 @@ class Job:
             changed = [name for name in self._identity if before.get(name) != self._identity[name]]
             if changed:
                 raise UpscaleError(
-                    f"{printable(self.folder)!r} was begun with another {', another '.join(changed)}"
-                    "; ask for the same as before, or start anew with --overwrite"
+                    f"{printable(self.folder)!r} was begun with another "
+                    f"{', another '.join(changed)}; ask for the same as before, or start anew with "
+                    "--overwrite"
                 )
             self._find_segments()
         else:
             self._forget()
+            self._is_new = True
             _write_json(described, self._identity)
 
     def _find_segments(self) -> None:
@@ -186,7 +189,7 @@ def identity_of(source: Path, weights: str, **asked: object) -> dict[str, Any]:
     Args:
         source: the film.
         weights: a digest of the network.
-        asked: the rest; dataclasses count by their fields.
+        asked: the rest, of plain values.
     """
     stat = source.stat()
     plain = {name: _plain(value) for name, value in asked.items()}
@@ -194,7 +197,6 @@ def identity_of(source: Path, weights: str, **asked: object) -> dict[str, Any]:
     return {"film": film, "network": weights, **plain}
 
 
-def _plain(value: object) -> Any:
-    return json.loads(
-        json.dumps(asdict(value) if hasattr(value, "__dataclass_fields__") else value)
-    )  # type: ignore[call-overload]  # is a dataclass's
+def _plain(value: Any) -> Any:
+    """A value as it comes back from JSON."""
+    return json.loads(json.dumps(value))

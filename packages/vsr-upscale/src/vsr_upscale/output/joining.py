@@ -7,7 +7,7 @@ their packets is shown was noted as it was encoded.
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import av
 from av import Packet
@@ -17,9 +17,10 @@ from av.video.stream import VideoStream
 
 from vsr_data.video import DECODE_ERRORS, opened, reason_of
 from vsr_files import printable, replacing
-from vsr_upscale.errors import UpscaleError
 from vsr_upscale.output.job import Segment
 from vsr_upscale.source import Film
+
+AnyPacket: TypeAlias = "Packet[Any]"
 
 MUXED_WELL: Final = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 """Options of containers: an index at the front lets a film play while it is fetched."""
@@ -54,7 +55,6 @@ def join(
         What is left out and why, in words.
 
     Raises:
-        UpscaleError: if the container takes no such video.
         OSError: if the disk refuses.
     """
     with (
@@ -116,17 +116,18 @@ class _Joined:
         """Copy what the file says of itself, and its chapters."""
         kept = self._source.metadata.items()
         self._output.metadata.update({k: v for k, v in kept if k.lower() not in OF_THE_FILE})
-        chapters = []
+        chapters: list[Any] = []
         for chapter in self._source.chapters():
             base = chapter["time_base"] or Fraction(1, av.time_base)
             shift = round(start / base)
             if chapter["end"] > shift:
                 begin = max(0, chapter["start"] - shift)
-                chapters.append({**chapter, "start": begin, "end": chapter["end"] - shift})
+                chapter |= {"start": begin, "end": chapter["end"] - shift}
+                chapters.append(chapter)
         if chapters:
             self._output.set_chapters(chapters)
 
-    def others(self, start: float, duration: float | None) -> Iterator[Packet]:
+    def others(self, start: float, duration: float | None) -> Iterator[AnyPacket]:
         """Yield what is beside the film, as it is, in the order of its file."""
         streams = [self._source.streams[index] for index in self._streams]
         if not streams:
@@ -146,7 +147,7 @@ class _Joined:
         except DECODE_ERRORS as error:
             self.notes.append(f"what is beside the film ends early: {reason_of(error)}")
 
-    def mux(self, packet: Packet) -> None:
+    def mux(self, packet: AnyPacket) -> None:
         """Write a packet; one that the container refuses is left out and named, once a stream."""
         number = packet.stream.index
         latest = self._latest.get(number)
@@ -166,13 +167,7 @@ class _Joined:
                 )
 
     def _add_video(self, encoded: VideoStream) -> VideoStream:
-        try:
-            video = self._output.add_stream_from_template(encoded, opaque=True)
-        except ValueError as error:
-            raise UpscaleError(
-                f"{self._container} files hold no {encoded.codec_context.name} video; choose "
-                "another --encoder, or name the output .mkv"
-            ) from error
+        video = self._output.add_stream_from_template(encoded, opaque=True)
         video.time_base = self._film.time_base
         video.codec_context.framerate = self._film.rate
         if self._film.display_matrix is not None:
@@ -195,25 +190,26 @@ class _Joined:
             return
         if stream.time_base is not None:
             added.time_base = stream.time_base
-        if isinstance(stream, VideoStream) and stream.average_rate:
+        if isinstance(added, VideoStream) and stream.average_rate:
             added.codec_context.framerate = stream.average_rate
         self._keep_description(stream, added)
         self._streams[stream.index] = added
 
     def _add_attachment(self, stream: AttachmentStream) -> None:
         name = stream.metadata.get("filename", f"attachment-{stream.index}")
-        try:
+        if self._container == "matroska":
             self._output.add_attachment(name, stream.mimetype or "", stream.data)
-        except (ValueError, av.error.FFmpegError):
+        else:
             self.notes.append(
-                f"attachment {printable(name)!r} is left out: {self._container} files hold none"
+                f"attachment {printable(name)!r} is left out: {self._container} files hold none; "
+                ".mkv does"
             )
 
     def _keep_description(self, stream: Stream, added: Stream) -> None:
         added.metadata.update({k: v for k, v in stream.metadata.items() if k != "encoder"})
         added.disposition = stream.disposition
 
-    def _is_wanted(self, packet: Packet, start: float, end: float | None) -> bool:
+    def _is_wanted(self, packet: AnyPacket, start: float, end: float | None) -> bool:
         """Whether a packet is shown between two times; a cover has none, and is kept."""
         shown = packet.dts if packet.pts is None else packet.pts
         begins = float((shown or 0) * packet.time_base) - self._film.origin
@@ -223,17 +219,18 @@ class _Joined:
         return (not start or ends > start) and (end is None or begins < end)
 
     @staticmethod
-    def _shift(packet: Packet, start: float) -> None:
+    def _shift(packet: AnyPacket, start: float) -> None:
         ticks = round(start / packet.time_base)
-        if ticks:
-            packet.dts -= ticks
-            packet.pts = None if packet.pts is None else packet.pts - ticks
+        packet.dts = None if packet.dts is None else packet.dts - ticks
+        packet.pts = None if packet.pts is None else packet.pts - ticks
 
 
-def _film_packets(film: Film, segments: Sequence[Segment], video: VideoStream) -> Iterator[Packet]:
+def _film_packets(
+    film: Film, segments: Sequence[Segment], video: VideoStream
+) -> Iterator[AnyPacket]:
     """The film's packets in decoding order, each with its frame's time."""
     times = sorted(time for segment in segments for time in segment.shown)
-    ends = [*times[1:], times[-1] + segments[-1].duration]
+    ends = [*times[1:], max(times[-1] + 1, _end(film, times[-1], segments[-1].duration))]
     lengths = {time: end - time for time, end in zip(times, ends, strict=True)}
     delay, number = max(map(_delay, segments)), 0
     for segment in segments:
@@ -244,6 +241,13 @@ def _film_packets(film: Film, segments: Sequence[Segment], video: VideoStream) -
             packet.stream = video
             number += 1
             yield packet
+
+
+def _end(film: Film, last: int, duration: int) -> int:
+    """When the last frame ends: with its stream, as far as that is near what it says itself."""
+    said = None if film.end is None else round(film.end / film.time_base)
+    is_near = said is not None and last < said < last + 2 * duration
+    return said if said is not None and is_near else last + duration
 
 
 def _delay(segment: Segment) -> int:
@@ -267,5 +271,5 @@ def _packets(segment: Segment) -> Iterator[Any]:
                 yield packet
 
 
-def _dts_s(packet: Packet) -> Fraction:
+def _dts_s(packet: AnyPacket) -> Fraction:
     return (packet.dts or 0) * packet.time_base

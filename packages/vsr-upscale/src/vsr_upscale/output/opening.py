@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
 
@@ -151,7 +151,7 @@ def open_writer(
 
 def _identity(film: Film, request: Request, encoding: Encoding, network: str) -> dict[str, Any]:
     asked = {"start": request.start, "duration": request.duration, "compare": request.compare}
-    return identity_of(film.path, network, encoding=encoding, fields=film.fields, **asked)
+    return identity_of(film.path, network, encoding=asdict(encoding), fields=film.fields, **asked)
 
 
 def _raw(film: Film, height: int, width: int) -> Encoding:

@@ -1,8 +1,9 @@
-"""Pictures written: a folder of numbered ones, or a single one; upright, as pictures have no tags."""
+"""Pictures written: a folder of numbered ones, or a single one; upright, for they have no tags."""
 
 import re
+from fractions import Fraction
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from av import VideoFrame
@@ -109,8 +110,8 @@ def write_picture(frame: VideoFrame, path: Path, quarter_turns: int) -> int:
         OSError: if the disk refuses.
     """
     deep = frame.format.name.startswith("rgb48")
-    pixels_HWC = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
-    upright = np.ascontiguousarray(np.rot90(pixels_HWC, quarter_turns))
+    pixels_HWC: Any = frame.to_ndarray(format="rgb48le" if deep else "rgb24")
+    upright: Any = np.ascontiguousarray(np.rot90(pixels_HWC, quarter_turns))
     turned = VideoFrame.from_ndarray(upright, "rgb48le" if deep else "rgb24")
     codec = FORMATS[path.suffix.lower()]
     if deep:
@@ -118,7 +119,7 @@ def write_picture(frame: VideoFrame, path: Path, quarter_turns: int) -> int:
     context = CodecContext.create(codec, "w")
     assert isinstance(context, VideoCodecContext)  # noqa: S101 - all of FORMATS are of video
     context.height, context.width = turned.height, turned.width
-    context.pix_fmt, context.time_base = turned.format.name, 1
+    context.pix_fmt, context.time_base = turned.format.name, Fraction(1)
     turned.pts = 0
     data = b"".join(bytes(packet) for packet in [*context.encode(turned), *context.encode(None)])
     with replacing(path) as file:

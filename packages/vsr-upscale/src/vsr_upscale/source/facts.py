@@ -43,6 +43,8 @@ class Film:
         time_base: seconds of a tick of the output's times.
         origin: seconds of the file's own clock at which it begins.
         seconds: how long it says it lasts, if it does.
+        count: how many frames it says it has, if it does.
+        end: seconds of the file's own clock at which its stream ends, if it says so.
         fields: which of two fields comes first, where frames are made of fields.
         coding: how codes stand for colours.
         primaries: of its colours, as AVColorPrimaries numbers them.
@@ -63,6 +65,8 @@ class Film:
     time_base: Fraction
     origin: float
     seconds: float | None
+    count: int | None
+    end: Fraction | None
     fields: FieldOrder | None
     coding: YccCoding
     primaries: int
@@ -108,8 +112,9 @@ def _read(path: Path) -> Film:
     first = probed[0]
     with opened(path) as (container, stream):
         rate = _rate(stream, first)
-        time_base = _time_base(first.time_base or stream.time_base or 1 / rate, rate)
-        origin, seconds = container.start_time, container.duration
+        time_base = _time_base(first.time_base or 1 / rate, rate)
+        origin: Any = container.start_time  # None where nothing is timed, whatever its stubs say
+        seconds = container.duration
         return Film(
             path=path,
             stream=stream.index,
@@ -119,6 +124,8 @@ def _read(path: Path) -> Film:
             time_base=time_base,
             origin=0.0 if origin is None else origin / av.time_base,
             seconds=None if seconds is None else seconds / av.time_base,
+            count=stream.frames or None,
+            end=_end(stream),
             fields=field_order(probed, int(stream.codec_context.field_order)),
             coding=coding_of(first),
             primaries=_kept(first.color_primaries),
@@ -130,6 +137,12 @@ def _read(path: Path) -> Film:
             mastering_display=_side_data(first, Type.MASTERING_DISPLAY_METADATA),
             light_level=_side_data(first, Type.CONTENT_LIGHT_LEVEL),
         )
+
+
+def _end(stream: VideoStream) -> Fraction | None:
+    if stream.duration is None or stream.start_time is None or stream.time_base is None:
+        return None
+    return (stream.start_time + stream.duration) * stream.time_base
 
 
 def _probed(path: Path) -> list[VideoFrame]:
@@ -192,5 +205,6 @@ def _display_matrix(first: VideoFrame) -> tuple[int, ...] | None:
 
 
 def _side_data(frame: VideoFrame, kind: Type) -> bytes | None:
-    found = [bytes(data) for data in frame.side_data.keys() if data.type == kind]  # noqa: SIM118 - its mapping iterates over positions
+    every: Any = frame.side_data  # which its stubs say is another kind of mapping
+    found = [bytes(data) for data in every.keys() if data.type == kind]  # noqa: SIM118 - so is iterating
     return found[0] if found else None

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from fractions import Fraction
 from typing import Final
 
 from av import VideoFrame
@@ -16,7 +15,7 @@ from vsr_upscale.source.facts import Film
 from vsr_upscale.source.fields import deinterlaced
 
 LONGEST_STEP_BACK_S: Final = 10.0
-"""Seconds by which a frame's time may lie before the last one's; further back, a clock restarted."""
+"""Seconds that a frame's time may lie before the last one's; further back, a clock restarted."""
 
 
 @dataclass(frozen=True)
@@ -100,21 +99,19 @@ class Pictures:
         Raises:
             SourceError: if the file cannot be read, or its pixels not be converted.
         """
-        clock, cuts, number = Clock(self._film, self._start), CutDetector(), 0
-        for picture in self._wanted():
+        clock, cuts = Clock(self._film, self._start), CutDetector()
+        for number, picture in enumerate(self._wanted()):
             pts, duration = clock.time_of(picture)
             starts_scene = cuts.is_cut(picture)
             if number >= self._first:
                 yield Picture(number, pts, duration, self._unit(picture), starts_scene)
-            number += 1
 
     def _wanted(self) -> Iterator[VideoFrame]:
         """Frames from the start to the end, whole and of one size."""
-        origin = self._film.origin if self._film.origin else 0.0
-        fallback = Fraction(1) / self._film.rate
         for number, picture in enumerate(self._whole()):
-            shown = picture.time
-            seconds = float(number * fallback) if shown is None else shown - origin
+            seconds = float(number / self._film.rate)
+            if picture.pts is not None:
+                seconds = picture.time - self._film.origin
             if self._end is not None and seconds >= self._end:
                 return
             if seconds >= self._start:

@@ -1,0 +1,209 @@
+"""What is in a film is in its output: frames, their times, sound, tags, and all beside."""
+
+from fractions import Fraction
+
+import av
+import numpy as np
+import pytest
+from upscale.films import (
+    base_network,
+    decoded,
+    first_frame,
+    matrix_of,
+    moving,
+    packets,
+    shown,
+    side_data_of,
+    write_film,
+)
+
+from vsr_upscale import Request, UpscaleError, upscale
+
+VFR = [0, 3003, 6006, 20_000, 23_003, 26_006, 30_000, 50_000, 53_003, 56_006, 99_999, 100_100]
+QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
+
+
+def made(film, out, request=None, network=None):
+    return upscale(film, out, network or base_network(), request or Request())
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4", ".mov"])
+@pytest.mark.parametrize("source", [".mkv", ".mp4"])
+def test_frames_times_and_sound_are_the_film_s(tmp_path, source, suffix):
+    film = write_film(tmp_path / f"film{source}", 12)
+    summary = made(film, tmp_path / f"out{suffix}")
+    out = tmp_path / f"out{suffix}"
+    assert summary.frames == 12
+    assert shown(out) == pytest.approx(shown(film), abs=0.001)
+    assert packets(out, "audio") == packets(film, "audio")
+    frame = first_frame(out)
+    assert (frame.height, frame.width) == (96, 128)
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_uneven_times_stay_uneven(tmp_path, suffix):
+    film = write_film(tmp_path / "film.mp4", 12, times=VFR, time_base=Fraction(1, 90_000))
+    out = tmp_path / f"out{suffix}"
+    made(film, out)
+    exact = 0.0006 if suffix == ".mkv" else 1e-5
+    assert shown(out) == pytest.approx([time / 90_000 for time in VFR], abs=exact)
+    assert packets(out, "audio") == packets(film, "audio")
+
+
+def test_frames_over_several_segments_are_all_there_once(tmp_path, monkeypatch):
+    monkeypatch.setattr("vsr_upscale.output.film.SEGMENT", 5)
+    film = write_film(tmp_path / "film.mp4", 23, options={"preset": "medium", "crf": "18"})
+    out = tmp_path / "out.mp4"
+    made(film, out)
+    assert shown(out) == pytest.approx(shown(film), abs=1e-4)
+    with av.open(str(out)) as container:
+        found = [p for p in container.demux(container.streams.video[0]) if p.size]
+    assert sum(packet.is_keyframe for packet in found) >= 5
+    assert all(packet.dts <= packet.pts for packet in found)
+    assert sorted({packet.dts for packet in found}) == [packet.dts for packet in found]
+
+
+def test_what_is_shown_is_the_film_enlarged(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 6)
+    made(film, tmp_path / "out.mkv")
+    for number, picture in enumerate(decoded(tmp_path / "out.mkv")):
+        reduced = picture.reshape(48, 2, 64, 2, 3).mean(axis=(1, 3))
+        assert np.abs(reduced - moving(number, 48, 64)).mean() < 4
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_turned_film_is_turned_by_its_tag_still(tmp_path, suffix):
+    film = write_film(tmp_path / "film.mp4", 4, matrix=QUARTER)
+    made(film, tmp_path / f"out{suffix}")
+    frame = first_frame(tmp_path / f"out{suffix}")
+    assert matrix_of(frame)[:5] == QUARTER[:5]
+    assert (frame.height, frame.width) == (96, 128)
+    assert frame.rotation == first_frame(film).rotation != 0
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_pixels_stay_as_wide_as_they_were(tmp_path, suffix):
+    film = write_film(tmp_path / "film.mp4", 4, aspect=Fraction(16, 11))
+    out = tmp_path / f"out{suffix}"
+    made(film, out)
+    with av.open(str(out)) as container:
+        assert container.streams.video[0].sample_aspect_ratio == Fraction(16, 11)
+
+
+HDR = {"color_range": 1, "colorspace": 9, "color_primaries": 9, "color_trc": 16}
+HLG = HDR | {"color_trc": 18}
+SDR = {"color_range": 2, "colorspace": 1, "color_primaries": 1, "color_trc": 1}
+
+
+@pytest.mark.parametrize(
+    ("tags", "pix_fmt", "codec"),
+    [
+        (HDR, "yuv420p10le", "libx265"),
+        (HLG, "yuv420p10le", "libx265"),
+        (SDR, "yuv420p", "libx264"),
+    ],
+    ids=["PQ", "HLG", "full range"],
+)
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_colours_are_tagged_as_they_were_and_as_deep(tmp_path, tags, pix_fmt, codec, suffix):
+    options = {"preset": "ultrafast", "x265-params": "log-level=none"}
+    options = options if codec == "libx265" else {"preset": "ultrafast"}
+    film = write_film(
+        tmp_path / "film.mkv", 4, codec=codec, pix_fmt=pix_fmt, options=options, tags=tags
+    )
+    made(film, tmp_path / f"out{suffix}")
+    frame = first_frame(tmp_path / f"out{suffix}")
+    assert frame.format.name.replace("yuvj", "yuv") == pix_fmt
+    assert {name: int(getattr(frame, name)) for name in tags} == tags
+
+
+def test_a_matrix_that_was_left_to_be_guessed_by_size_is_named(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 4)
+    assert first_frame(film).colorspace == 2
+    made(film, tmp_path / "out.mkv")
+    assert first_frame(tmp_path / "out.mkv").colorspace == 6  # BT.601, as it is decoded
+
+
+def test_mastering_display_and_light_level_are_told_on(tmp_path):
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    params = f"log-level=none:hdr10=1:master-display={display}:max-cll=1000,400"
+    film = write_film(
+        tmp_path / "film.mkv",
+        4,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        options={"preset": "ultrafast", "x265-params": params},
+        tags=HDR,
+    )
+    made(film, tmp_path / "out.mkv")
+    before, after = (side_data_of(first_frame(path)) for path in (film, tmp_path / "out.mkv"))
+    for kind in ("Type.MASTERING_DISPLAY_METADATA", "Type.CONTENT_LIGHT_LEVEL"):
+        assert after[kind] == before[kind]
+
+
+def test_chapters_names_languages_and_attachments_are_kept(tmp_path):
+    film = write_film(
+        tmp_path / "film.mkv",
+        12,
+        chapters=[(0, 200, "first"), (200, 480, "second")],
+        attachment=b"not a font",
+        metadata={"title": "A film"},
+    )
+    out = tmp_path / "out.mkv"
+    made(film, out)
+    with av.open(str(out)) as container:
+        titles = [(c["start"], c["end"], c["metadata"]["title"]) for c in container.chapters()]
+        assert [(c[2]) for c in titles] == ["first", "second"]
+        assert container.metadata["title"] == "A film"
+        assert container.streams.audio[0].language == "fin"
+        attachments = [each for each in container.streams if each.type == "attachment"]
+        assert [bytes(each.data) for each in attachments] == [b"not a font"]
+
+
+def test_what_a_container_cannot_hold_is_said(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 6, attachment=b"not a font")
+    summary = made(film, tmp_path / "out.mp4")
+    assert any("font.ttf" in note and "left out" in note for note in summary.notes)
+
+
+def test_a_part_of_a_film_begins_at_its_own_start(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 30)
+    summary = made(film, tmp_path / "out.mkv", Request(start=0.4, duration=0.4))
+    assert summary.frames == 10
+    assert shown(tmp_path / "out.mkv") == pytest.approx([n / 25 for n in range(10)], abs=0.001)
+    for number, picture in enumerate(decoded(tmp_path / "out.mkv")):
+        reduced = picture.reshape(48, 2, 64, 2, 3).mean(axis=(1, 3))
+        assert np.abs(reduced - moving(number + 10, 48, 64)).mean() < 4
+    (sound,) = packets(tmp_path / "out.mkv", "audio")
+    assert sound[0][1] == pytest.approx(0, abs=0.022)
+    assert sound[-1][1] < 0.4
+
+
+def test_a_part_beyond_the_end_is_refused(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 6)
+    with pytest.raises(UpscaleError, match="choose another --start"):
+        made(film, tmp_path / "out.mkv", Request(start=60))
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["film.mkv"]
+
+
+def test_a_film_without_times_is_timed_by_its_rate(tmp_path):
+    film = write_film(tmp_path / "film.264", 8, sound=False)
+    summary = made(film, tmp_path / "out.mkv")
+    assert summary.frames == 8
+    steps = np.diff(shown(tmp_path / "out.mkv"))
+    assert steps == pytest.approx([1 / 25] * 7, abs=0.002)
+
+
+def test_an_odd_size_is_kept_in_full_chroma(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 3, size=(33, 45), pix_fmt="yuv444p", sound=False)
+    made(film, tmp_path / "out.mkv", network=base_network(scale=3))
+    frame = first_frame(tmp_path / "out.mkv")
+    assert (frame.height, frame.width, frame.format.name) == (99, 135, "yuv444p")
+
+
+def test_a_comparison_shows_both_side_by_side(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 3)
+    summary = made(film, tmp_path / "out.mkv", Request(compare=True))
+    frame = first_frame(tmp_path / "out.mkv")
+    assert (frame.height, frame.width) == (96, 256)
+    assert summary.agreement_db > 30
