@@ -99,7 +99,7 @@ def _request(chosen: argparse.Namespace) -> Request:
 
 
 def _told(summary: Summary) -> list[str]:
-    damaged = f", {summary.damaged} damaged ones concealed" if summary.damaged else ""
+    damaged = f" ({summary.damaged} damaged in the film)" if summary.damaged else ""
     agreement = (
         ""
         if summary.agreement_db is None

@@ -6,6 +6,8 @@ their packets is shown was noted as it was encoded.
 
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
+from io import BytesIO
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final, TypeAlias
 
@@ -24,6 +26,12 @@ AnyPacket: TypeAlias = "Packet[Any]"
 
 MUXED_WELL: Final = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 """Options of containers: an index at the front lets a film play while it is fetched."""
+
+AS_IT_COMES: Final = {"avoid_negative_ts": "disabled", "max_interleave_delta": "1"}
+"""Times are not shifted; and packets, which come in order, do not wait for each other."""
+
+TRIED: Final = 16
+"""Packets of a stream by which is seen whether a container holds it: damage shows in its first."""
 
 OF_THE_FILE: Final = frozenset({"encoder", "major_brand", "minor_version", "compatible_brands"})
 """Metadata of a file's form, which is another now."""
@@ -62,7 +70,7 @@ def join(
         replacing(out) as file,
         av.open(str(segments[0].path)) as first,
     ):
-        options = {**MUXED_WELL.get(container, {}), "avoid_negative_ts": "disabled"}
+        options = {**MUXED_WELL.get(container, {}), **AS_IT_COMES}
         with av.open(file, "w", format=container, container_options=options) as output:
             joined = _Joined(source, main, output, film, container)
             video = joined.add_streams(first.streams.video[0])
@@ -178,16 +186,15 @@ class _Joined:
         return video
 
     def _add_other(self, stream: Stream) -> None:
-        try:
-            added = self._output.add_stream_from_template(stream, opaque=True)
-        except (ValueError, AttributeError, av.error.FFmpegError):
+        if not _is_held(self._film.path, self._container, stream):
             name = getattr(stream.codec_context, "name", None) or "of no known kind"
             better = "" if self._container == "matroska" else "; .mkv holds most kinds"
             self.notes.append(
                 f"{stream.type} stream {stream.index} ({name}) is left out: "
-                f"{self._container} files hold none of the kind{better}"
+                f"{self._container} files do not hold it{better}"
             )
             return
+        added = self._output.add_stream_from_template(stream, opaque=True)
         if stream.time_base is not None:
             added.time_base = stream.time_base
         if isinstance(added, VideoStream) and stream.average_rate:
@@ -223,6 +230,21 @@ class _Joined:
         ticks = round(start / packet.time_base)
         packet.dts = None if packet.dts is None else packet.dts - ticks
         packet.pts = None if packet.pts is None else packet.pts - ticks
+
+
+def _is_held(path: Path, container: str, stream: Stream) -> bool:
+    """Whether files of a kind hold a stream, by making one of its beginning."""
+    try:
+        with opened(path) as (source, _), av.open(BytesIO(), "w", format=container) as trial:
+            of_trial = trial.add_stream_from_template(stream, opaque=True)
+            trial.start_encoding()
+            for packet in islice(source.demux(source.streams[stream.index]), TRIED):
+                if packet.size and packet.dts is not None:
+                    packet.stream = of_trial
+                    trial.mux(packet)
+    except (ValueError, AttributeError, OSError, av.error.FFmpegError):
+        return False
+    return True
 
 
 def _film_packets(
