@@ -73,6 +73,17 @@ Operations and reserved memory are predicted.
 
 {alignment}
 
+## What enlarging a film costs
+
+A whole film, decoded, enlarged, encoded with x264 and joined with its sound, beside the network
+alone on frames that are in memory already, in alternating rounds. *Throughput* is the share of the
+network's own that is left.
+
+{films}
+
+A film of {long_s} seconds takes **{long_ratio:.2f} times** the memory of one of {short_s}, as the
+system counts it.
+
 ## Everything else
 
 {others}
@@ -146,6 +157,8 @@ def page(results: dict, rows: list[Row]) -> str:
         where=where,
         steps=_steps_table(results),
         alignment=_alignment_table(results),
+        films=_films_table(results),
+        **_film_memory(results),
         others=_others_table(results),
     )
 
@@ -212,13 +225,34 @@ def _alignment_table(results: dict) -> str:
     )
 
 
+def _films_table(results: dict) -> str:
+    return table(
+        ("network", "low resolution", "frames a second:", "throughput:"),
+        [
+            (
+                info["network"],
+                info["size"],
+                f"{info['fps']:.2f}",
+                f"**{info['throughput']:.0%}**",
+            )
+            for _, info in _of_group(results, "upscale")
+        ],
+    )
+
+
+def _film_memory(results: dict) -> dict:
+    (_, info), *_ = _of_group(results, "upscale memory")
+    short, long = info["seconds"]
+    return {"short_s": short, "long_s": long, "long_ratio": info["ratio"]}
+
+
 def _others_table(results: dict) -> str:
     return table(
         ("group", "benchmark", "median:"),
         [
             (bench["group"], f"`{bench['name']}`", f"{bench['stats']['median'] * 1e3:.2f} ms")
             for bench in results["benchmarks"]
-            if bench["group"] not in {"step", "alignment"}
+            if bench["group"] not in {"step", "alignment", "upscale", "upscale memory"}
         ],
     )
 

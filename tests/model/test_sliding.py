@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from model.test_tiles import random_network
 from model.windows import moving_window
+from torch.utils.flop_counter import FlopCounterMode
 
 from vsr_model import enlarge_film
 from vsr_model.sliding import windows
@@ -91,3 +92,19 @@ def test_each_frame_is_extracted_once(align, monkeypatch):
     film = moving_window(7, 8, 8)[0].split(1)
     count = len(list(enlarge_film(network, ((frame, False) for frame in film))))
     assert count == len(extracted) == 7
+
+
+@pytest.mark.parametrize("align", ["none", "samples"])
+def test_a_film_costs_what_its_windows_do_less_all_but_one_extraction_of_each_frame(align):
+    network = random_network(n_blocks=2, n_frames=5, scale=2, align=align).float()
+    film = moving_window(9, 16, 20)[0].float().split(1)
+
+    def flops(run):
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            run()
+        return counter.get_total_flops()
+
+    of_window = flops(lambda: network(torch.stack(film[:5], dim=1)))
+    of_extraction = flops(lambda: network.extract(film[0]))
+    of_film = flops(lambda: list(enlarge_film(network, ((frame, False) for frame in film))))
+    assert of_film == 9 * (of_window - 4 * of_extraction)

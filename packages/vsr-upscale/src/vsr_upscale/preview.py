@@ -24,8 +24,11 @@ MOMENTS: Final = (1 / 6, 1 / 2, 5 / 6)
 WIDEST: Final = 640
 """Columns of a shown frame; a wider one is reduced, and its details are not."""
 
-DETAIL: Final = 96
+DETAIL: Final = 104
 """Side of a detail, in pixels of the output."""
+
+DETAILS: Final = 2
+"""Details of a frame."""
 
 ZOOM: Final = 3
 """Pixels of the picture that a detail's pixel is shown by."""
@@ -101,46 +104,57 @@ def _moment(
 
 
 def _row(film: Film, picture: Picture, usual_CHW: Tensor, sr_CHW: Tensor) -> Image.Image:
-    """Two frames side by side, and a detail of each beneath, where the output has most of it."""
-    top, left = _finest(sr_CHW)
-    place = np.s_[:, top : top + DETAIL, left : left + DETAIL]
-    panels = []
-    for name, shown_CHW in (("bicubic", usual_CHW), ("output", sr_CHW)):
-        frame = Image.fromarray(_pixels(shown_CHW, film.quarter_turns))
-        if frame.width > WIDEST:
-            height = round(frame.height * WIDEST / frame.width)
-            frame = frame.resize((WIDEST, height), Image.Resampling.BOX)
-        detail = Image.fromarray(_pixels(shown_CHW[place], film.quarter_turns))
-        detail = detail.resize(
-            (detail.width * ZOOM, detail.height * ZOOM), Image.Resampling.NEAREST
-        )
-        panels.append((name, frame, detail))
-    width = max(panels[0][1].width, panels[0][2].width)
-    height = panels[0][1].height + panels[0][2].height + MARGIN + CAPTION
-    row = Image.new("RGB", (2 * width + MARGIN, height), "white")
-    pen = ImageDraw.Draw(row)
+    """Two frames side by side, each above the details that the output has most of."""
     seconds = float(picture.pts * film.time_base)
-    for column, (name, frame, detail) in enumerate(panels):
-        x = column * (width + MARGIN)
-        row.paste(frame, (x, 0))
-        row.paste(detail, (x, frame.height + MARGIN))
-        pen.text((x + 2, height - CAPTION + 3), f"{name} · detail ×{ZOOM}", fill="black")
-    del seconds
+    places = _finest(sr_CHW)
+    panels = [
+        _panel(film, usual_CHW, places, f"{seconds:.2f} s, bicubic; details {ZOOM} times as large"),
+        _panel(film, sr_CHW, places, f"{seconds:.2f} s, output; details {ZOOM} times as large"),
+    ]
+    width = max(panel.width for panel in panels)
+    row = Image.new("RGB", (2 * width + MARGIN, panels[0].height), "white")
+    for column, panel in enumerate(panels):
+        row.paste(panel, (column * (width + MARGIN), 0))
     return row
 
 
-def _finest(sr_CHW: Tensor) -> tuple[int, int]:
-    """Top and left of the detail with the most change between pixels."""
+def _panel(
+    film: Film, shown_CHW: Tensor, places: list[tuple[int, int]], caption: str
+) -> Image.Image:
+    frame = Image.fromarray(_pixels(shown_CHW, film.quarter_turns))
+    if frame.width > WIDEST:
+        height = round(frame.height * WIDEST / frame.width)
+        frame = frame.resize((WIDEST, height), Image.Resampling.BOX)
+    details = []
+    for top, left in places:
+        detail_CHW = shown_CHW[:, top : top + DETAIL, left : left + DETAIL]
+        detail = Image.fromarray(_pixels(detail_CHW, film.quarter_turns))
+        zoomed = detail.width * ZOOM, detail.height * ZOOM
+        details.append(detail.resize(zoomed, Image.Resampling.NEAREST))
+    beneath = sum(each.width for each in details) + MARGIN * (len(details) - 1)
+    tallest = max(each.height for each in details)
+    size = max(frame.width, beneath), frame.height + tallest + 2 * MARGIN + CAPTION
+    panel = Image.new("RGB", size, "white")
+    panel.paste(frame, (0, 0))
+    x = 0
+    for detail in details:
+        panel.paste(detail, (x, frame.height + MARGIN))
+        x += detail.width + MARGIN
+    below = frame.height + tallest + MARGIN
+    ImageDraw.Draw(panel).text((2, below + 3), caption, fill="black")
+    return panel
+
+
+def _finest(sr_CHW: Tensor) -> list[tuple[int, int]]:
+    """Tops and lefts of the details with the most change between pixels, apart from each other."""
     luma_HW = sr_CHW.mean(dim=0)
     change_HW = torch.zeros_like(luma_HW)
     change_HW[:, 1:] += (luma_HW[:, 1:] - luma_HW[:, :-1]).abs()
     change_HW[1:] += (luma_HW[1:] - luma_HW[:-1]).abs()
-    height, width = luma_HW.shape
-    side = min(DETAIL, height, width)
-    sums = torch.nn.functional.avg_pool2d(change_HW[None, None], side, max(1, side // 4))[0, 0]
-    place = int(sums.argmax())
-    step = max(1, side // 4)
-    return place // sums.shape[1] * step, place % sums.shape[1] * step
+    side = min(DETAIL, *luma_HW.shape)
+    sums = torch.nn.functional.avg_pool2d(change_HW[None, None], side, side)[0, 0]
+    best = sums.flatten().topk(min(DETAILS, sums.numel())).indices.tolist()
+    return [(place // sums.shape[1] * side, place % sums.shape[1] * side) for place in best]
 
 
 def _pixels(shown_CHW: Tensor, quarter_turns: int) -> NDArray[np.uint8]:

@@ -51,7 +51,8 @@ def _graph(picture: VideoFrame) -> Graph:
         format=picture.format,
         time_base=picture.time_base or Fraction(1, av.time_base),
     )
-    reduced = graph.add("scale", f"w='min(iw,{WIDTH})':h=-2:flags=area")
-    graph.link_nodes(source, reduced, graph.add("scdet", "threshold=0"), graph.add("buffersink"))
+    steps = {"scale": f"w='min(iw,{WIDTH})':h=-2:flags=area", "format": "yuv420p", "scdet": "t=0"}
+    filters = [graph.add(name, options) for name, options in steps.items()]
+    graph.link_nodes(source, *filters, graph.add("buffersink"))
     graph.configure()
     return graph
