@@ -56,7 +56,8 @@ def reliability(session: nox.Session) -> None:
     install(session, "tests")
     session.run(
         "pytest", "tests/reliability", "tests/model/test_damaged_weights.py",
-        "tests/train/test_many_launches.py", "-m", "exhaustive or not exhaustive",
+        "tests/train/test_many_launches.py", "tests/upscale/test_resume.py",
+        "-m", "exhaustive or not exhaustive",
         "-o", "junit_family=xunit1", "--junitxml=build/reliability.xml",  # has how many of each
         *session.posargs,
     )  # fmt: skip

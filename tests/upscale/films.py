@@ -7,6 +7,7 @@ from pathlib import Path
 import av
 import numpy as np
 import torch
+from av.stream import Disposition
 
 from vsr_model import Network
 from vsr_settings import Model
@@ -51,6 +52,7 @@ def write_film(
     subtitles=False,
     chapters=(),
     attachment=None,
+    cover=False,
     metadata=None,
     draw=moving,
 ):
@@ -74,6 +76,7 @@ def write_film(
         audio = container.add_stream("aac", rate=48000, layout="mono") if sound else None
         if audio is not None:
             audio.metadata["language"] = "fin"
+        picture = _add_cover(container) if cover else None
         if attachment is not None:
             container.add_attachment("font.ttf", "font/ttf", attachment)
         if chapters:
@@ -96,9 +99,32 @@ def write_film(
             frame.pts, frame.time_base = pts, base
             container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
+        if picture is not None:
+            _write_cover(container, picture)
         if audio is not None:
             _write_sound(container, audio, seconds=float(times[-1] * base) + 0.2)
     return path
+
+
+def _add_cover(container):
+    picture = container.add_stream("png", rate=25)
+    picture.height, picture.width, picture.pix_fmt = 20, 30, "rgb24"
+    picture.disposition = Disposition.attached_pic
+    return picture
+
+
+def _write_cover(container, picture):
+    frame = av.VideoFrame.from_ndarray(moving(0, 20, 30), "rgb24")
+    frame.pts = 0
+    container.mux(picture.encode(frame))
+    container.mux(picture.encode(None))
+
+
+def covers(path: Path):
+    """The bytes of each cover."""
+    with av.open(str(path)) as container:
+        found = [s for s in container.streams.video if s.disposition & Disposition.attached_pic]
+        return [bytes(next(container.demux(stream))) for stream in found]
 
 
 def _write_sound(container, audio, seconds):

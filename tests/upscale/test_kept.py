@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from upscale.films import (
     base_network,
+    covers,
     decoded,
     first_frame,
     matrix_of,
@@ -158,6 +159,15 @@ def test_chapters_names_languages_and_attachments_are_kept(tmp_path):
         assert container.streams.audio[0].language == "fin"
         attachments = [each for each in container.streams if each.type == "attachment"]
         assert [bytes(each.data) for each in attachments] == [b"not a font"]
+
+
+@pytest.mark.parametrize("suffix", [".mkv", ".mp4"])
+def test_a_cover_stays_a_cover(tmp_path, suffix):
+    film = write_film(tmp_path / "film.mp4", 6, cover=True)
+    assert len(covers(film)) == 1
+    summary = made(film, tmp_path / f"out{suffix}")
+    assert covers(tmp_path / f"out{suffix}") == covers(film)
+    assert summary.notes == []
 
 
 def test_what_a_container_cannot_hold_is_said(tmp_path):

@@ -1,5 +1,6 @@
 """A film's pictures through a network on a device: how many at once, and in which tiles."""
 
+import copy
 import hashlib
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -37,7 +38,7 @@ class Engine:
         batch: frames that it enlarges at once.
 
     Args:
-        network: the network; it is placed on the platform.
+        network: the network; a copy of it is placed on the platform.
         platform: where to compute.
         size: height and width of the pictures.
         tile: as `Request.tile`.
@@ -50,7 +51,7 @@ class Engine:
         self, network: Network, platform: Platform, size: tuple[int, int], tile: int | None = None
     ) -> None:
         self.platform = platform
-        self._network = platform.place(network.float().eval())
+        self._network = platform.place(copy.deepcopy(network).float().eval())
         height, width = size
         free = free_bytes(platform.device)
         most = None if free is None else free * SHARE.get(platform.device.type, 0.5)

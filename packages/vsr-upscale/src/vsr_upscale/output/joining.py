@@ -115,6 +115,8 @@ class _Joined:
                 self._keep_description(stream, video)
             elif isinstance(stream, AttachmentStream):
                 self._add_attachment(stream)
+            elif self._container == "matroska" and _is_cover(stream):
+                self._attach_cover(stream)
             else:
                 self._add_other(stream)
         assert video is not None  # noqa: S101 - the film's own stream is one of its file's
@@ -143,9 +145,11 @@ class _Joined:
         end = None if duration is None else start + duration
         try:
             for packet in self._source.demux(*streams):
+                own = self._streams[packet.stream.index]
+                if _is_cover(packet.stream):
+                    packet.pts = packet.dts = 0
                 if not packet.size or (packet.dts is None and packet.pts is None):
                     continue
-                own = self._streams[packet.stream.index]
                 if packet.dts is None:
                     packet.dts = packet.pts
                 if self._is_wanted(packet, start, end):
@@ -188,7 +192,9 @@ class _Joined:
     def _add_other(self, stream: Stream) -> None:
         if not _is_held(self._film.path, self._container, stream):
             name = getattr(stream.codec_context, "name", None) or "of no known kind"
-            better = "" if self._container == "matroska" else "; .mkv holds most kinds"
+            better = "; .mkv holds most kinds"
+            if self._container == "matroska":
+                better = f"; {self._film.path.suffix} does" if self._film.path.suffix else ""
             self.notes.append(
                 f"{stream.type} stream {stream.index} ({name}) is left out: "
                 f"{self._container} files do not hold it{better}"
@@ -212,6 +218,15 @@ class _Joined:
                 ".mkv does"
             )
 
+    def _attach_cover(self, stream: Stream) -> None:
+        """Attach a cover as Matroska keeps them."""
+        with opened(self._film.path) as (source, _):
+            packets = source.demux(source.streams[stream.index])
+            data = next((bytes(packet) for packet in packets if packet.size), b"")
+        kind = {"mjpeg": "jpeg"}.get(stream.codec_context.name, stream.codec_context.name)
+        ending = "jpg" if kind == "jpeg" else kind
+        self._output.add_attachment(f"cover.{ending}", f"image/{kind}", data)
+
     def _keep_description(self, stream: Stream, added: Stream) -> None:
         added.metadata.update({k: v for k, v in stream.metadata.items() if k != "encoder"})
         added.disposition = stream.disposition
@@ -221,15 +236,25 @@ class _Joined:
         shown = packet.dts if packet.pts is None else packet.pts
         begins = float((shown or 0) * packet.time_base) - self._film.origin
         ends = begins + float((packet.duration or 0) * packet.time_base)
-        if packet.stream.disposition & Disposition.attached_pic:
+        if _is_cover(packet.stream):
             return True
         return (not start or ends > start) and (end is None or begins < end)
 
     @staticmethod
     def _shift(packet: AnyPacket, start: float) -> None:
+        """Count a packet's times from the start; a subtitle that is shown by then begins there."""
+        if not start or _is_cover(packet.stream):
+            return
         ticks = round(start / packet.time_base)
         packet.dts = None if packet.dts is None else packet.dts - ticks
         packet.pts = None if packet.pts is None else packet.pts - ticks
+        if packet.stream.type == "subtitle" and packet.pts is not None and packet.pts < 0:
+            packet.duration = max(1, (packet.duration or 0) + packet.pts)
+            packet.pts = packet.dts = 0
+
+
+def _is_cover(stream: Stream) -> bool:
+    return bool(stream.disposition & Disposition.attached_pic)
 
 
 def _is_held(path: Path, container: str, stream: Stream) -> bool:
