@@ -60,19 +60,24 @@ def judged(lq_1TCHW, scale):
 
 def assert_it_is_the_plain_formulation(lq_1TCHW, scale):
     wanted = judged(lq_1TCHW, scale)
-    for found, want in zip(gather_evidence(lq_1TCHW, scale), wanted, strict=True):
-        torch.testing.assert_close(found, want, rtol=0, atol=1e-9)
+    assert_it_is_in_float64(lq_1TCHW, scale, wanted)
     for found, want in zip(gather_evidence(lq_1TCHW.float(), scale), wanted, strict=True):
         # rounding may choose another nearest pixel where two are as near
         far = (found.double() - want).abs() > 1e-4
         assert far.double().mean() <= 1e-4
 
 
+def assert_it_is_in_float64(lq_1TCHW, scale, wanted):
+    for found, want in zip(gather_evidence(lq_1TCHW, scale), wanted, strict=True):
+        torch.testing.assert_close(found, want, rtol=0, atol=1e-9)
+
+
 @settings(max_examples=8)
 @given(st.sampled_from([3, 5]), st.integers(1, 14), st.integers(1, 14), SCALES, MOTIONS, SEEDS)
 def test_evidence_is_the_plain_formulation_in_float64(n_frames, height, width, scale, motion, seed):
+    """Of frames so small that every rounding shows in some of them; fp32 is held to larger ones."""
     window = moving_window(n_frames, height, width, motion, seed=seed)
-    assert_it_is_the_plain_formulation(window, scale)
+    assert_it_is_in_float64(window, scale, judged(window, scale))
 
 
 @pytest.mark.parametrize(("height", "width"), [(97, 96), (25, 51)])  # of four levels, of two
