@@ -70,6 +70,8 @@ def test_a_network_of_no_numbers_is_refused(tmp_path, film, capfd):
     ("words", "code", "said"),
     [
         (["--device", "cuda:63"], 4, "--device is 'cuda:63'"),
+        (["--device", "foo"], 4, "it must be auto, cpu, cuda, cuda:N or mps"),
+        (["--device", "cuda:x"], 4, "it must be auto, cpu, cuda, cuda:N or mps"),
         (["--encoder-option", "crf"], 2, "write it as NAME=VALUE"),
         (
             ["--encoder-option", "no-such-option=1", "--encoder", "libx264"],
@@ -83,6 +85,13 @@ def test_options_that_cannot_be_met_are_told(tmp_path, film, weights, capfd, wor
     found, _, err = run(capfd, film, tmp_path / "out.mkv", "--weights", weights, *words)
     assert (found, said in err) == (code, True), err
     assert not list(tmp_path.glob("out*"))
+
+
+@pytest.mark.parametrize("text", ["-5", "x", "1.5"])
+def test_a_tile_that_is_none_is_told(tmp_path, film, weights, capfd, text):
+    with pytest.raises(SystemExit, match="2"):
+        main([str(film), str(tmp_path / "o.mkv"), "--weights", str(weights), f"--tile={text}"])
+    assert "is no side" in capfd.readouterr().err
 
 
 @pytest.mark.parametrize("text", ["x", "-1", "1:2:x", "nan", "1e99"])

@@ -217,3 +217,145 @@ def test_a_comparison_shows_both_side_by_side(tmp_path):
     frame = first_frame(tmp_path / "out.mkv")
     assert (frame.height, frame.width) == (96, 256)
     assert summary.agreement_db > 30
+
+
+TAGS = {"color_range": 1, "colorspace": 6, "color_primaries": 6, "color_trc": 6}
+
+
+@pytest.mark.parametrize(
+    ("encoder", "suffix"),
+    [("ffv1", ".mkv"), ("ffv1", ".mp4"), ("libvpx-vp9", ".webm"), ("libx264", ".ts"),
+     ("prores_ks", ".mov"), ("libsvtav1", ".mkv")],
+)  # fmt: skip
+def test_every_encoder_and_container_tells_the_colours(tmp_path, encoder, suffix):
+    film = write_film(tmp_path / "film.mkv", 3, size=(64, 80), tags=TAGS, sound=False)
+    made(film, tmp_path / f"out{suffix}", Request(encoder=encoder))
+    frame = first_frame(tmp_path / f"out{suffix}")
+    assert {name: int(getattr(frame, name)) for name in TAGS} == TAGS
+
+
+def test_rgb_is_tagged_as_rgb(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 3, tags=TAGS, sound=False)
+    made(film, tmp_path / "out.mkv", Request(encoder="libx264rgb"))
+    frame = first_frame(tmp_path / "out.mkv")
+    assert (int(frame.colorspace), frame.format.is_rgb) == (0, True)
+    assert (int(frame.color_primaries), int(frame.color_trc)) == (6, 6)
+
+
+def test_fewer_bits_than_the_film_has_are_said(tmp_path):
+    film = write_film(
+        tmp_path / "film.mkv", 2, codec="ffv1", pix_fmt="yuv420p10le", options={}, sound=False
+    )
+    summary = made(film, tmp_path / "out.mkv", Request(encoder="libvpx-vp9"))
+    assert any("takes 8 bits here; the film's 10" in note for note in summary.notes)
+    assert made(film, tmp_path / "out.webm").notes == []
+    assert first_frame(tmp_path / "out.webm").format.name == "yuv420p10le"
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".y4m"])
+def test_frames_stand_upright_where_no_tag_can_turn_them(tmp_path, suffix):
+    film = write_film(tmp_path / "film.mp4", 4, matrix=QUARTER, sound=False, aspect=Fraction(4, 3))
+    summary = made(film, tmp_path / f"out{suffix}")
+    frame = first_frame(tmp_path / f"out{suffix}")
+    assert (frame.height, frame.width, frame.rotation) == (128, 96, 0)
+    assert summary.agreement_db > 30
+    if suffix == ".ts":
+        with av.open(str(tmp_path / "out.ts")) as container:
+            assert container.streams.video[0].sample_aspect_ratio == Fraction(3, 4)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_turned_comparison_has_the_film_at_its_left_as_it_is_seen(tmp_path, turned):
+    film = write_film(tmp_path / "film.mp4", 2, matrix=QUARTER if turned else None, sound=False)
+    network = base_network()
+    network.upsample[2].bias.data.fill_(0.1)
+    upscale(film, f"{tmp_path / 'out'}/", network, Request(compare=True))
+    sheet = decoded(tmp_path / "out" / "00000001.png")[0].astype(float)
+    half = sheet.shape[1] // 2
+    assert sheet.shape[:2] == ((128, 192) if turned else (96, 256))
+    assert (sheet[:, half:] - sheet[:, :half]).mean() > 15
+
+
+def test_options_of_an_encoder_are_added_to_those_it_needs(tmp_path):
+    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
+    params = f"log-level=none:hdr10=1:master-display={display}"
+    film = write_film(
+        tmp_path / "film.mkv",
+        2,
+        codec="libx265",
+        pix_fmt="yuv420p10le",
+        options={"preset": "ultrafast", "x265-params": params},
+        tags=HDR,
+    )
+    made(film, tmp_path / "out.mkv", Request(encoder_options=(("x265-params", "aq-mode=1"),)))
+    kinds = side_data_of(first_frame(tmp_path / "out.mkv"))
+    assert "Type.MASTERING_DISPLAY_METADATA" in kinds
+
+
+def test_chapters_end_with_a_part(tmp_path):
+    film = write_film(
+        tmp_path / "film.mkv", 30, chapters=[(0, 300, "a"), (300, 700, "b"), (700, 1200, "c")]
+    )
+    made(film, tmp_path / "out.mkv", Request(start=0.2, duration=0.4))
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        found = [
+            (float(c["start"] * c["time_base"]), float(c["end"] * c["time_base"]), c["metadata"])
+            for c in container.chapters()
+        ]
+    assert [(round(a, 3), round(b, 3), each["title"]) for a, b, each in found] == [
+        (0, 0.1, "a"),
+        (0.1, 0.4, "b"),
+    ]
+
+
+@pytest.mark.parametrize("suffix", [".ts", ".mkv", ".mp4"])
+@pytest.mark.parametrize("start", [3.0, 7.5])
+def test_a_late_start_is_found_between_key_frames_far_apart(tmp_path, suffix, start):
+    options = {"preset": "ultrafast", "x264-params": "keyint=100:min-keyint=100:scenecut=0"}
+    film = write_film(tmp_path / f"film{suffix}", 225, size=(32, 32), options=options)
+    summary = made(film, tmp_path / "out.mkv", Request(start=start, duration=1.0))
+    assert summary.frames == pytest.approx(25, abs=1)
+    (sound,) = packets(tmp_path / "out.mkv", "audio")
+    times = shown(tmp_path / "out.mkv")
+    assert sound[0][1] - times[0] == pytest.approx(0, abs=0.05)
+    assert sound[-1][1] - times[-1] == pytest.approx(0, abs=0.08)
+
+
+def test_recordings_put_one_behind_the_other_stay_in_sync(tmp_path):
+    how = {"size": (32, 32), "codec": "mpeg2video", "options": {}}
+    part = write_film(tmp_path / "part.ts", 60, **how).read_bytes()
+    (tmp_path / "film.ts").write_bytes(part + part)
+    summary = made(tmp_path / "film.ts", tmp_path / "out.mkv")
+    assert summary.frames > 115
+    times = shown(tmp_path / "out.mkv")
+    (sound,) = packets(tmp_path / "out.mkv", "audio")
+    assert np.diff(times).max() < 0.2
+    assert times[-1] - times[0] == pytest.approx(summary.frames / 25, abs=0.3)
+    assert sound[-1][1] == pytest.approx(times[-1], abs=0.4)
+    assert np.diff([at for _, at in sound]).max() < 0.3
+
+
+@pytest.mark.parametrize("name", ["Alien: x.mkv", "-x.mkv", "un film à voir.mkv", "100%d.mkv"])
+def test_any_name_is_a_name(tmp_path, film, name):
+    made(film, tmp_path / name)
+    assert len(decoded(tmp_path / name)) == 12
+
+
+def test_side_data_that_are_not_known_are_passed_over(tmp_path, film, monkeypatch):
+    """As of a telephone's picture, whose EXIF PyAV does not know."""
+    from vsr_upscale.source import facts
+
+    class Frame:
+        @property
+        def side_data(self):
+            raise ValueError("31 is not a valid Type")
+
+    assert facts._side_data(Frame(), None) is None
+
+
+def test_what_was_true_of_the_old_video_alone_is_not_said_of_the_new(tmp_path):
+    film = write_film(tmp_path / "film.mkv", 3, sound=False)
+    made(film, tmp_path / "out.mkv", Request(encoder="ffv1"))
+    with av.open(str(tmp_path / "out.mkv")) as container:
+        said = container.streams.video[0].metadata
+    assert not [each for each in said.values() if "x264" in each]

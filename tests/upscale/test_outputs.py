@@ -44,13 +44,36 @@ def test_pictures_that_are_there_are_kept_or_replaced_as_asked(tmp_path, film):
     upscale(film, f"{out}/", base_network())
     with pytest.raises(UpscaleError, match="holds 12 numbered pictures already"):
         upscale(film, f"{out}/", base_network())
-    before = {path: path.read_bytes() for path in out.iterdir()}
-    for number in (5, 6, 12):
-        (out / f"{number:08}.png").unlink()
-    assert upscale(film, f"{out}/", base_network(), Request(resume=True)).frames == 12
-    assert {path: path.read_bytes() for path in out.iterdir()} == before
+    with pytest.raises(UpscaleError, match="holds 12 numbered pictures already"):
+        upscale(film, f"{out}/", base_network(), Request(resume=True))
     upscale(film, f"{out}/", base_network(), Request(overwrite=True, duration=0.1))
     assert len(list(out.iterdir())) == 3
+
+
+class StoppedError(Exception):
+    """Stands for whatever ends a process."""
+
+
+def test_a_folder_that_was_stopped_goes_on_with_the_same_alone(tmp_path, film):
+    def stop(count):
+        if count.done == 8:
+            raise StoppedError
+
+    whole, out = f"{tmp_path / 'whole'}/", f"{tmp_path / 'out'}/"
+    upscale(film, whole, base_network())
+    with pytest.raises(StoppedError):
+        upscale(film, out, base_network(), watch=stop)
+    assert 0 < len(list((tmp_path / "out").glob("*.png"))) < 12
+    with pytest.raises(UpscaleError, match="or go on with --resume"):
+        upscale(film, out, base_network())
+    with pytest.raises(UpscaleError, match="begun with something else"):
+        upscale(film, out, base_network(scale=3), Request(resume=True))
+    assert upscale(film, out, base_network(), Request(resume=True)).frames == 12
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_pictures_stand_upright_and_are_as_deep_as_the_film(tmp_path):
@@ -77,6 +100,7 @@ def test_a_picture_becomes_a_picture(tmp_path, suffix):
 def test_a_film_is_not_one_picture(tmp_path, film):
     with pytest.raises(UpscaleError, match="is one picture, and the film has more"):
         upscale(film, tmp_path / "one.png", base_network())
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("pix_fmt", ["yuv420p", "yuv420p10le"])
@@ -150,9 +174,32 @@ def test_what_an_encoder_cannot_do_is_refused_before_anything_is_made(tmp_path, 
     assert list(tmp_path.iterdir()) == []
 
 
-def test_video_that_a_container_does_not_hold_is_refused_before_anything_is_made(tmp_path, film):
-    with pytest.raises(UpscaleError, match="webm files hold no"):
-        upscale(film, tmp_path / "out.webm", base_network(), Request(encoder="libx264"))
+@pytest.mark.parametrize(
+    ("encoder", "suffix"),
+    [("libx264", ".webm"), ("libvpx-vp9", ".mov"), ("libsvtav1", ".mov"), ("ffv1", ".ts"),
+     ("libsvtav1", ".ts"), ("prores_ks", ".mp4")],
+)  # fmt: skip
+def test_video_that_a_container_does_not_hold_is_refused_before_anything_is_made(
+    tmp_path, encoder, suffix
+):
+    film = write_film(tmp_path / "film.mkv", 2, size=(64, 80))
+    with pytest.raises(UpscaleError, match="files hold no"):
+        upscale(film, tmp_path / f"out{suffix}", base_network(), Request(encoder=encoder))
+    assert [path.name for path in tmp_path.iterdir()] == ["film.mkv"]
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        Request(encoder_options=(("crf", "abc"),)),
+        Request(quality=float("nan")),
+        Request(encoder="mpeg2video"),
+    ],
+    ids=["crf", "quality", "ticks"],
+)
+def test_an_encoder_that_does_not_start_is_named_before_anything_is_made(tmp_path, film, request_):
+    with pytest.raises(UpscaleError, match="does not start with"):
+        upscale(film, tmp_path / "out.mkv", base_network(), request_)
     assert list(tmp_path.iterdir()) == []
 
 

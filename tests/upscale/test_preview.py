@@ -29,7 +29,8 @@ def test_a_turned_film_is_shown_upright(tmp_path):
     film = write_film(tmp_path / "film.mp4", 8, size=(200, 400), matrix=matrix, sound=False)
     write_preview(film, tmp_path / "look.png", base_network())
     sheet = np.asarray(Image.open(tmp_path / "look.png")).astype(float)
-    assert sheet.shape[1] < 2 * 500  # columns of 400 rows each, not of 800
+    assert (sheet[:790, :390] != 255).any(axis=2).mean() > 0.9  # 400 columns of 800 rows
+    assert (sheet[:790, 405:620] == 255).all()
 
 
 @pytest.mark.parametrize("name", ["look.jpg", "no/folder/look.png", "there.png"])

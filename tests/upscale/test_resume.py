@@ -119,6 +119,17 @@ def test_an_output_is_not_replaced_unasked(tmp_path, film):
     assert len(decoded(out)) == 12
 
 
+def test_what_a_kill_leaves_of_a_finished_job_is_not_gone_on_with(tmp_path, film):
+    """Where it struck while the folder was removed."""
+    upscale(film, tmp_path / "out.mkv", base_network())
+    before = (tmp_path / "out.mkv").read_bytes()
+    (tmp_path / "out.mkv.unfinished").mkdir()
+    (tmp_path / "out.mkv.unfinished" / "000000.video").write_bytes(b"left")
+    with pytest.raises(UpscaleError, match="is there already"):
+        upscale(film, tmp_path / "out.mkv", base_network(), Request(resume=True))
+    assert (tmp_path / "out.mkv").read_bytes() == before
+
+
 def test_a_run_that_fails_at_once_leaves_nothing(tmp_path, film):
     with pytest.raises(StoppedError):
         upscale(film, tmp_path / "out.mkv", base_network(), watch=stopped_at(1))

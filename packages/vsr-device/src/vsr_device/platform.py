@@ -117,7 +117,7 @@ def choose_inference_platform(name: str, precision: Precision | Literal["auto"])
         precision = "fp16" if _computes_fp16(device) else "fp32"
     if device.type == "cuda":
         torch.cuda.set_device(device)
-        torch.backends.cudnn.benchmark = True  # frames are of one size
+        torch.backends.cudnn.benchmark = True  # frames, and most tiles, are of one size
         torch.backends.cudnn.allow_tf32 = False
     channels_last = device.type == "cpu" or precision != "fp32"
     memory_format = torch.channels_last if channels_last else torch.contiguous_format
@@ -178,7 +178,12 @@ def _choose_device(
         return _choose_card(name, local_rank, asked, remedy)
     if name == "auto":
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-    device = torch.device(name)
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        device = torch.device("meta")
+    if device.type not in {"cpu", "mps"}:
+        raise DeviceError(f"{asked} is {name!r}; it must be auto, cpu, cuda, cuda:N or mps")
     if device.type == "mps" and not torch.backends.mps.is_available():
         raise DeviceError(f"{asked} is 'mps', which this machine has not; {remedy}")
     return device
@@ -186,7 +191,12 @@ def _choose_device(
 
 def _choose_card(name: str, local_rank: int, asked: str, remedy: str) -> torch.device:
     count = torch.cuda.device_count()
-    index = torch.device(name).index if ":" in name else local_rank
+    try:
+        index = torch.device(name).index if ":" in name else local_rank
+    except RuntimeError as error:
+        raise DeviceError(
+            f"{asked} is {name!r}; it must be auto, cpu, cuda, cuda:N or mps"
+        ) from error
     if index < count:
         return torch.device("cuda", index)
     if count and index == local_rank:

@@ -65,6 +65,13 @@ def _seconds(text: str) -> float:
     return total
 
 
+def _pixels(text: str) -> int:
+    """A side of a tile; 0 stands for whole frames."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{printable(text)!r} is no side: write 0, or pixels")
+    return int(text)
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m vsr_upscale",
@@ -99,7 +106,7 @@ def _parser() -> argparse.ArgumentParser:
     where = parser.add_argument_group("where")
     where.add_argument("--device", default="auto", metavar="auto|cpu|cuda|cuda:N|mps")
     where.add_argument("--precision", choices=["auto", "fp32", "fp16", "bf16"], default="auto")
-    where.add_argument("--tile", type=int, metavar="PIXELS", help="0 enlarges frames whole")
+    where.add_argument("--tile", type=_pixels, metavar="PIXELS", help="0 enlarges frames whole")
     return parser
 
 

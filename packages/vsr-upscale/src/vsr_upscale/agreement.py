@@ -6,6 +6,7 @@ first frame instead of at the end.
 
 from typing import Final
 
+import torch
 import torch.nn.functional as F
 from av import VideoFrame
 from torch import Tensor
@@ -16,16 +17,18 @@ SUSPICIOUS_DB: Final = 22.0
 """PSNR below which something is wrong: networks that restore a film reduce to it at 28 or more."""
 
 
-def agreement_db(frame: VideoFrame, rgb_1CHW: Tensor) -> float:
+def agreement_db(frame: VideoFrame, rgb_1CHW: Tensor, scale: int, turns: int = 0) -> float:
     """PSNR in dB of an output's frame, reduced to the film's size, against the film's.
 
     Args:
         frame: as it goes to the encoder; of a comparison, whose right half is the output.
         rgb_1CHW: the film's frame, RGB in [0, 1].
+        scale: the enlargement.
+        turns: counter-clockwise quarter turns by which the output's frame is turned.
     """
-    height, width = rgb_1CHW.shape[-2:]
-    sr_1CHW = unit_from_frame(frame)[None]
-    scale = sr_1CHW.shape[-2] // height
-    reduced = F.avg_pool2d(sr_1CHW[..., -scale * width :], scale)
-    error = (reduced - rgb_1CHW.cpu()).square().mean().clamp_min(1e-10)
+    upright = torch.rot90(rgb_1CHW.cpu(), turns, (2, 3))
+    width = scale * upright.shape[-1]
+    sr_1CHW = unit_from_frame(frame)[None, ..., -width:]
+    reduced = F.avg_pool2d(sr_1CHW, scale)
+    error = (reduced - upright).square().mean().clamp_min(1e-10)
     return float(-10 * error.log10())

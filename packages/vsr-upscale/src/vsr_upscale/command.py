@@ -34,8 +34,10 @@ def execute(chosen: argparse.Namespace, arguments: list[str]) -> int:
     except (UpscaleError, DeviceError, WeightsError) as error:
         console.print(f"error: {error}", soft_wrap=True)
         return _code(error)
-    except torch.OutOfMemoryError as error:
-        reason = str(error).split(".")[0]
+    except (torch.OutOfMemoryError, RuntimeError) as error:
+        if not isinstance(error, torch.OutOfMemoryError) and "allocate" not in str(error):
+            raise
+        reason = str(error).strip().splitlines()[0].split(". ")[0]
         console.print(
             f"error: the device ran out of memory ({reason}); ask for smaller tiles, as in "
             f"--tile 256{_further(chosen, arguments)}",
@@ -43,7 +45,7 @@ def execute(chosen: argparse.Namespace, arguments: list[str]) -> int:
         )
         return ExitCode.DEVICE
     except (OSError, FFmpegError) as error:
-        console.print(f"error: {_disk(error, chosen, arguments)}", soft_wrap=True)
+        console.print(f"error: {_unwritten(error, chosen, arguments)}", soft_wrap=True)
         return ExitCode.SETTINGS
     except KeyboardInterrupt:
         console.print(f"stopped{_further(chosen, arguments)}", soft_wrap=True)
@@ -70,8 +72,7 @@ def _run(chosen: argparse.Namespace, console: Console) -> None:
             display.show()
 
         summary = upscale(chosen.film, chosen.out, network, request, say=say, watch=watch)
-    for line in _told(summary):
-        say(line)
+    say(_last_line(summary))
 
 
 def _request(chosen: argparse.Namespace) -> Request:
@@ -98,19 +99,18 @@ def _request(chosen: argparse.Namespace) -> Request:
     )
 
 
-def _told(summary: Summary) -> list[str]:
+def _last_line(summary: Summary) -> str:
     damaged = f" ({summary.damaged} damaged in the film)" if summary.damaged else ""
     agreement = (
         ""
         if summary.agreement_db is None
         else f"; reduced again it is {summary.agreement_db:.1f} dB like the film"
     )
-    done = (
+    return (
         f"{printable(summary.out)}: {summary.frames} frames{damaged}, {size_text(summary.size)} in "
         f"{duration_text(summary.seconds)}, {summary.fps:.2f} fps, of which the network took "
         f"{100 * summary.network_share:.0f} %{agreement}"
     )
-    return [*(f"note: {note}" for note in summary.notes), done]
 
 
 def _code(error: Exception) -> int:
@@ -119,7 +119,7 @@ def _code(error: Exception) -> int:
     return getattr(error, "exit_code", ExitCode.SETTINGS)
 
 
-def _disk(error: Exception, chosen: argparse.Namespace, arguments: list[str]) -> str:
+def _unwritten(error: Exception, chosen: argparse.Namespace, arguments: list[str]) -> str:
     code = getattr(error, "errno", None)
     if code == errno.EPIPE:
         return "whoever reads the output has gone"
@@ -131,7 +131,7 @@ def _disk(error: Exception, chosen: argparse.Namespace, arguments: list[str]) ->
 def _further(chosen: argparse.Namespace, arguments: list[str]) -> str:
     """How to go on, where something is there to go on with."""
     out = Path(chosen.out)
-    if not out.with_name(out.name + SUFFIX).exists() and not out.is_dir():
+    if not out.is_dir() and not Path(f"{out}{SUFFIX}", "job.json").exists():
         return ""
     words = [each for each in arguments if each not in {"--resume", "--overwrite"}]
     command = shlex.join(["python", "-m", "vsr_upscale", *words, "--resume"])

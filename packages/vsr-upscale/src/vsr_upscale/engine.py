@@ -61,6 +61,11 @@ class Engine:
         self.batch = plan.batch() if on_card and self.tile is None else 1
 
     @property
+    def scale(self) -> int:
+        """The enlargement."""
+        return self._network.settings.scale
+
+    @property
     def reach(self) -> int:
         """Frames before and after each one that its window has."""
         return self._network.settings.n_frames // 2
@@ -82,7 +87,7 @@ class Engine:
         enlarged = enlarge_film(self._network, frames, batch=self.batch, tile=self.tile)
         while True:
             # Entered for each frame: contexts of a generator would leak into its caller.
-            with self.platform.exact(), self.platform.autocast():
+            with self.platform.autocast():
                 sr_1CHW = next(enlarged, None)
             if sr_1CHW is None:
                 return

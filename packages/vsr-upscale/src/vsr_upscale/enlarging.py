@@ -18,7 +18,7 @@ from vsr_model import Network
 from vsr_upscale.agreement import SUSPICIOUS_DB, agreement_db
 from vsr_upscale.engine import Engine, digest_of, interpolated
 from vsr_upscale.errors import SourceError
-from vsr_upscale.output import Encoding, Painter, Writer, check_output, open_writer
+from vsr_upscale.output import Encoding, Painter, Planes, Writer, check_output, open_writer
 from vsr_upscale.progress import Count
 from vsr_upscale.request import Request
 from vsr_upscale.source import Film, Picture, Pictures, read_film
@@ -75,10 +75,10 @@ class EnlargedFrame:
 
 @dataclass(frozen=True)
 class _Drawn:
-    """A picture with its enlargement, on its way to be written."""
+    """A picture with the samples of its enlargement, on its way to be written."""
 
     picture: Picture
-    sr_1CHW: Tensor
+    planes: Planes
 
 
 def upscale(
@@ -111,20 +111,27 @@ def upscale(
     """
     source = expanded(Path(path))
     output = check_output(os.fspath(out), source)
-    platform = choose_inference_platform(request.device, request.precision)
-    film = read_film(source, request.deinterlace)
-    scale = network.settings.scale
-    columns = (2 if request.compare else 1) * film.width
-    size = scale * film.height, scale * columns
-    digest = digest_of(network)
-    engine = Engine(network, platform, (film.height, film.width), request.tile)
-    with open_writer(output, film, request, size, digest) as (writer, encoding):
-        run = _Run(
-            film, request, engine, writer, Painter(film, encoding.pixel_format, encoding.depth)
-        )
-        for line in run.opening(encoding):
+    film, engine = opened_film(source, network, request)
+    side = _Side(film, network.settings.scale) if request.compare else None
+    size = side.size if side else (engine.scale * film.height, engine.scale * film.width)
+    with open_writer(output, film, request, size, digest_of(network)) as (writer, encoding):
+        run = _Run(film, request, engine, writer=writer, encoding=encoding, side=side)
+        for line in run.opening():
             say(line)
-        return run.make(os.fspath(out), scale, say, watch)
+        return run.make(os.fspath(out), say, watch)
+
+
+def opened_film(
+    path: str | os.PathLike[str], network: Network, request: Request
+) -> tuple[Film, Engine]:
+    """Find out what a film is, and place a network where it is to be enlarged.
+
+    Raises:
+        UpscaleError, DeviceError: as `upscale`.
+    """
+    platform = choose_inference_platform(request.device, request.precision)
+    film = read_film(expanded(Path(path)), request.deinterlace)
+    return film, Engine(network, platform, (film.height, film.width), request.tile)
 
 
 def enlarged_frames(
@@ -142,33 +149,56 @@ def enlarged_frames(
     Raises:
         UpscaleError, DeviceError: as `upscale`.
     """
-    film = read_film(expanded(Path(path)), request.deinterlace)
-    platform = choose_inference_platform(request.device, request.precision)
-    engine = Engine(network, platform, (film.height, film.width), request.tile)
-    pictures = Pictures(film, request.start, request.duration)
-    with closing(Ahead(pictures, DEPTH)) as ahead:
+    film, engine = opened_film(path, network, request)
+    with closing(Ahead(Pictures(film, request.part), DEPTH)) as ahead:
         for picture, sr_1CHW in engine.enlarge(ahead):
             upright = torch.rot90(sr_1CHW[0].clamp(0, 1).float().cpu(), film.quarter_turns, (1, 2))
             seconds = float(picture.pts * film.time_base)
             yield EnlargedFrame(picture.number, seconds, upright.contiguous())
 
 
+class _Side:
+    """What a player would show, put at the left of the output as it is seen upright."""
+
+    def __init__(self, film: Film, scale: int) -> None:
+        self._scale = scale
+        self._along = -2 if film.quarter_turns % 2 else -1
+        self._is_last = film.quarter_turns in {2, 3}
+        high, wide = (2, 1) if self._along == -2 else (1, 2)
+        self.size = high * scale * film.height, wide * scale * film.width
+
+    def beside(self, picture: Picture, sr_1CHW: Tensor) -> Tensor:
+        """Return both as one picture."""
+        usual = interpolated(picture.rgb_1CHW.to(sr_1CHW.device), self._scale)
+        both = [sr_1CHW, usual] if self._is_last else [usual, sr_1CHW]
+        return torch.cat(both, dim=self._along)
+
+
 class _Run:
     """One enlargement of a film, from where an earlier one left off."""
 
     def __init__(
-        self, film: Film, request: Request, engine: Engine, writer: Writer, painter: Painter
+        self,
+        film: Film,
+        request: Request,
+        engine: Engine,
+        *,
+        writer: Writer,
+        encoding: Encoding,
+        side: _Side | None,
     ) -> None:
-        self._film, self._request = film, request
-        self._engine, self._writer, self._painter = engine, writer, painter
+        self._film, self._request, self._engine = film, request, engine
+        self._writer, self._encoding, self._side = writer, encoding, side
+        self._turns = encoding.turns
+        self._painter = Painter(film, encoding.pixel_format, encoding.depth, encoding.turns)
         self._agreement: list[float] = []
         self._warned = False
-        self._first = max(0, writer.done - engine.reach)
-        self._pictures = Pictures(film, request.start, request.duration, first=self._first)
+        first = max(0, writer.done - engine.reach)
+        self._pictures = Pictures(film, request.part, first=first)
 
-    def opening(self, encoding: Encoding) -> Iterator[str]:
-        """Say what is about to be done."""
-        film, engine = self._film, self._engine
+    def opening(self) -> Iterator[str]:
+        """Say what is about to be done, and what of the film will not be in the output."""
+        film, engine, encoding = self._film, self._engine, self._encoding
         kept = f"{encoding.encoder}, {encoding.pixel_format}"
         parts = "whole" if engine.tile is None else f"in tiles of {engine.tile}"
         yield (
@@ -176,6 +206,7 @@ class _Run:
             f"{encoding.width}×{encoding.height} ({kept}), frames {parts}, "
             f"{engine.platform.device} {engine.platform.precision}"
         )
+        yield from (f"note: {note}" for note in self._writer.notes)
         if film.fields is not None and self._request.deinterlace == "auto":
             first = "upper" if film.fields == "tff" else "lower"
             yield (
@@ -185,35 +216,15 @@ class _Run:
         if self._writer.done:
             yield f"{self._writer.done} frames were enlarged before"
 
-    def make(
-        self,
-        out: str,
-        scale: int,
-        say: Callable[[str], None],
-        watch: Callable[[Count], None],
-    ) -> Summary:
+    def make(self, out: str, say: Callable[[str], None], watch: Callable[[Count], None]) -> Summary:
         """Enlarge what is left, and make the output whole."""
         count = Count(done=self._writer.done, before=self._writer.done, total=self._expected())
-        began = time.monotonic()
-        ahead = Ahead(self._pictures, DEPTH)
-        behind = Behind[_Drawn](lambda drawn: self._write(drawn, say), DEPTH)
-        try:
-            for picture, sr_1CHW in self._engine.enlarge(ahead):
-                if picture.number < count.before:
-                    continue
-                behind.put(_Drawn(picture, self._finished(picture, sr_1CHW, scale)))
-                count.done, count.size = picture.number + 1, self._writer.size
-                watch(count)
-            drawn_s = time.monotonic() - began
-            behind.finish()
-            if not count.done:
-                raise SourceError(self._nothing())
-            self._writer.finish()
-        finally:
-            ahead.close()
-            behind.stop()
-            self._writer.stop()
+        began, known = time.monotonic(), len(self._writer.notes)
+        network_s = self._enlarge_rest(count, say, watch)
         seconds = time.monotonic() - began
+        notes = [*self._pictures.tally.notes, *self._writer.notes[known:]]
+        for note in notes:
+            say(f"note: {note}")
         return Summary(
             out=out,
             frames=count.done,
@@ -221,26 +232,50 @@ class _Run:
             damaged=self._pictures.tally.damaged,
             seconds=seconds,
             fps=(count.done - count.before) / max(seconds, 1e-9),
-            network_share=(drawn_s - ahead.waited_s - behind.waited_s) / max(seconds, 1e-9),
+            network_share=network_s / max(seconds, 1e-9),
             agreement_db=sum(self._agreement) / len(self._agreement) if self._agreement else None,
-            notes=[*self._pictures.tally.notes, *self._writer.notes],
+            notes=[*self._writer.notes[:known], *notes],
         )
 
-    def _finished(self, picture: Picture, sr_1CHW: Tensor, scale: int) -> Tensor:
-        """The picture as it is shown: beside the film's, if asked for."""
-        if not self._request.compare:
-            return sr_1CHW
-        usual = interpolated(picture.rgb_1CHW.to(sr_1CHW.device), scale)
-        return torch.cat([usual, sr_1CHW], dim=-1)
+    def _enlarge_rest(
+        self, count: Count, say: Callable[[str], None], watch: Callable[[Count], None]
+    ) -> float:
+        """Enlarge and write; return the seconds in which nothing else was waited for."""
+        began = time.monotonic()
+        ahead = Ahead(self._pictures, DEPTH)
+        behind = Behind[_Drawn](lambda drawn: self._write(drawn, say), DEPTH)
+        try:
+            for picture, sr_1CHW in self._engine.enlarge(ahead):
+                if picture.number < count.before:
+                    continue
+                shown = self._side.beside(picture, sr_1CHW) if self._side else sr_1CHW
+                behind.put(_Drawn(picture, self._painter.samples(shown)))
+                count.done, count.size = picture.number + 1, self._writer.size
+                watch(count)
+            network_s = time.monotonic() - began - ahead.waited_s - behind.waited_s
+            behind.finish()
+            if not count.done:
+                raise SourceError(self._nothing())
+            self._writer.finish()
+        finally:
+            ahead.close()
+            behind.stop(self._writer.patience_s)
+            self._writer.stop()
+        return network_s
 
     def _write(self, drawn: _Drawn, say: Callable[[str], None]) -> None:
-        frame = self._painter.paint(drawn.sr_1CHW, drawn.picture.pts)
-        if drawn.picture.number % CHECKED == 0:
-            self._compare(frame, drawn.picture, say)
-        self._writer.write(frame, drawn.picture.duration)
+        picture = drawn.picture
+        frame = self._painter.frame(drawn.planes, picture.pts)
+        if picture.number % CHECKED == 0:
+            self._compare(frame, picture, say)
+        self._writer.write(frame, picture.pts, picture.duration)
 
     def _compare(self, frame: VideoFrame, picture: Picture, say: Callable[[str], None]) -> None:
-        found = agreement_db(frame, picture.rgb_1CHW)
+        """Compare a frame that stands as the film's does with it."""
+        turns = self._turns
+        if self._side is not None and self._film.quarter_turns and not turns:
+            return  # two pictures, of which a player alone turns the right one to the right
+        found = agreement_db(frame, picture.rgb_1CHW, self._engine.scale, turns)
         self._agreement.append(found)
         if found < SUSPICIOUS_DB and not self._warned:
             self._warned = True

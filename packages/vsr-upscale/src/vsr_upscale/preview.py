@@ -10,13 +10,14 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torch import Tensor
 
-from vsr_device import choose_inference_platform
 from vsr_files import expanded, printable, replacing
 from vsr_model import Network
 from vsr_upscale.engine import Engine, interpolated
+from vsr_upscale.enlarging import opened_film
 from vsr_upscale.errors import SourceError, UpscaleError
+from vsr_upscale.part import Part
 from vsr_upscale.request import Request
-from vsr_upscale.source import Film, Picture, Pictures, read_film
+from vsr_upscale.source import Film, Picture, Pictures
 
 MOMENTS: Final = (1 / 6, 1 / 2, 5 / 6)
 """Shares of the film's length that are shown."""
@@ -65,16 +66,14 @@ def write_preview(
             f"{printable(target)!r} is there already; give another name, or replace it with "
             "--overwrite"
         )
-    film = read_film(expanded(Path(path)), request.deinterlace)
-    platform = choose_inference_platform(request.device, request.precision)
-    engine = Engine(network, platform, (film.height, film.width), request.tile)
+    film, engine = opened_film(path, network, request)
     rows = []
     for seconds in _moments(film, request):
         found = _moment(film, engine, request, seconds)
         if found is not None:
             picture, sr_CHW = found
-            usual_CHW = interpolated(picture.rgb_1CHW, network.settings.scale)[0]
-            rows.append(_row(film, picture, usual_CHW, sr_CHW))
+            usual_CHW = interpolated(picture.rgb_1CHW, engine.scale)[0]
+            rows.append(_row(film, seconds, usual_CHW, sr_CHW))
     if not rows:
         raise SourceError(f"{printable(film.path)!r} has no frame that can be shown")
     with replacing(target) as file:
@@ -94,18 +93,17 @@ def _moment(
 ) -> tuple[Picture, Tensor] | None:
     """The first frame from a time on, enlarged, with frames before it in its window."""
     before = max(request.start, seconds - (engine.reach + 0.5) / float(film.rate))
-    wanted = round(seconds / film.time_base) - round(before / film.time_base)
+    wanted = round((seconds - before + film.origin) / film.time_base)
     best: tuple[Picture, Tensor] | None = None
-    for picture, sr_1CHW in engine.enlarge(Pictures(film, before)):
+    for picture, sr_1CHW in engine.enlarge(Pictures(film, Part(before))):
         best = picture, sr_1CHW[0].clamp(0, 1).float().cpu()
-        if picture.pts - round(film.origin / film.time_base) >= wanted:
+        if picture.pts >= wanted:
             break
     return best
 
 
-def _row(film: Film, picture: Picture, usual_CHW: Tensor, sr_CHW: Tensor) -> Image.Image:
+def _row(film: Film, seconds: float, usual_CHW: Tensor, sr_CHW: Tensor) -> Image.Image:
     """Two frames side by side, each above the details that the output has most of."""
-    seconds = float(picture.pts * film.time_base)
     places = _finest(sr_CHW)
     panels = [
         _panel(film, usual_CHW, places, f"{seconds:.2f} s, bicubic; details {ZOOM} times as large"),

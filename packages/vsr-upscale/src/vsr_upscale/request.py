@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from vsr_settings import Precision
+from vsr_upscale.part import Part
 
 Deinterlacing = Literal["auto", "on", "off"]
 
@@ -44,3 +45,8 @@ class Request:
     tile: int | None = None
     overwrite: bool = False
     resume: bool = False
+
+    @property
+    def part(self) -> Part:
+        """Which part of the film is asked for."""
+        return Part(self.start, self.duration)

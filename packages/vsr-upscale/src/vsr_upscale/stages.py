@@ -59,16 +59,16 @@ class Ahead(Generic[ItemT]):
         self._thread.join()
 
     def _take(self) -> None:
-        end, items = _End(), iter(self._items)
+        end = _End()
         try:
+            items = iter(self._items)
             for item in items:
                 if not _put(self._queue, item, self._stopped):
                     break
-        except BaseException as error:  # noqa: BLE001 - raised where the items are used
-            end = _End(error)
-        finally:
             if close := getattr(items, "close", None):
                 close()
+        except BaseException as error:  # noqa: BLE001 - raised where the items are used
+            end = _End(error)
         _put(self._queue, end, self._stopped)
 
 
@@ -105,10 +105,14 @@ class Behind(Generic[ItemT]):
         self._thread.join()
         self._raise()
 
-    def stop(self) -> None:
-        """Use no further item; returns when none is being used any more."""
+    def stop(self, patience_s: float | None = None) -> None:
+        """Use no further item; returns when none is being used any more, or patience has an end.
+
+        Args:
+            patience_s: seconds that using an item may take; None waits as long as it takes.
+        """
         self._stopped.set()
-        self._thread.join()
+        self._thread.join(patience_s)
 
     def _raise(self) -> None:
         if self._failed is not None:

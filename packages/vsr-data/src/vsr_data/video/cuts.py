@@ -26,9 +26,9 @@ class CutDetector:
         self._shape: tuple[int, int, str] | None = None
 
     def is_cut(self, picture: VideoFrame) -> bool:
-        """Whether a new scene starts with the next frame of the film.
+        """Whether a new scene starts with this frame, the next one of the film.
 
-        The first frame and the first one of another size or pixel format start one.
+        The first one and the first one of another size or pixel format start one.
 
         Args:
             picture: the frame; it is not changed.
@@ -51,7 +51,12 @@ def _graph(picture: VideoFrame) -> Graph:
         format=picture.format,
         time_base=picture.time_base or Fraction(1, av.time_base),
     )
-    steps = {"scale": f"w='min(iw,{WIDTH})':h=-2:flags=area", "format": "yuv420p", "scdet": "t=0"}
+    height = f"max(2,2*trunc(ih*min(1,{WIDTH}/iw)/2))"
+    steps = {
+        "scale": f"w='min(iw,{WIDTH})':h='{height}':flags=area",
+        "format": "yuv420p",
+        "scdet": "t=0",
+    }
     filters = [graph.add(name, options) for name, options in steps.items()]
     graph.link_nodes(source, *filters, graph.add("buffersink"))
     graph.configure()

@@ -164,12 +164,27 @@ def _upright_size(picture: VideoFrame) -> Size:
 
 def _decoded(path: Path, tally: Tally, start_s: float) -> Iterator[VideoFrame | None]:
     """Frames as they come; None stands for an error between them."""
+    if start_s > SEEK_MARGIN_S:
+        try:
+            yield from _read(path, tally, start_s)
+        except _TooLateError:
+            tally.notes.clear()
+        else:
+            return
+    yield from _read(path, tally, 0.0)
+
+
+class _TooLateError(Exception):
+    """A file was searched for a time, and what can be decoded from there on comes after it."""
+
+
+def _read(path: Path, tally: Tally, start_s: float) -> Iterator[VideoFrame | None]:
     with opened(path) as (container, stream):
         times = _DecodingTimes(container)
         n_packets = n_bytes = 0
         moved = time.monotonic()
+        latest = _seek(container, stream, start_s)
         try:
-            _seek(container, stream, start_s)
             size = path.stat().st_size
             for packet in container.demux(stream):
                 n_packets, n_bytes = n_packets + 1, n_bytes + packet.size
@@ -181,27 +196,42 @@ def _decoded(path: Path, tally: Tally, start_s: float) -> Iterator[VideoFrame | 
                     for frame in packet.decode():
                         moved = time.monotonic()
                         times.give(frame)
+                        if latest is not None and not _is_in_time(frame, latest):
+                            raise _TooLateError
+                        latest = None
                         yield frame
                         moved = time.monotonic()
                 except DECODE_ERRORS:
                     times.forget(packet)
-                    yield None
+                    if latest is None:
+                        yield None
                 if time.monotonic() - moved > IDLE_S:
                     tally.note(f"nothing was decoded for {IDLE_S:.0f} s")
                     return
         except DECODE_ERRORS as error:
             tally.note(f"reading stopped: {reason_of(error)}")
+        if latest is not None:
+            raise _TooLateError
 
 
-def _seek(container: InputContainer, stream: VideoStream, start_s: float) -> None:
-    """Go to a key frame well before a time; what cannot be searched is read from its start."""
+def _seek(container: InputContainer, stream: VideoStream, start_s: float) -> float | None:
+    """Go to a key frame well before a time, and return that time by the file's own clock.
+
+    What cannot be searched is read from its start, and None returned.
+    """
     wanted = start_s - SEEK_MARGIN_S
     if wanted <= 0 or container.start_time is None:
-        return
+        return None
     try:
         container.seek(container.start_time + int(wanted * av.time_base))
     except DECODE_ERRORS:
         container.seek(0, any_frame=True, stream=stream)
+    return container.start_time / av.time_base + start_s
+
+
+def _is_in_time(frame: VideoFrame, latest: float) -> bool:
+    """Whether a first frame comes by a time, and needs none of those before it."""
+    return frame.pts is not None and frame.time <= latest and frame.key_frame
 
 
 class _DecodingTimes:

@@ -2,15 +2,14 @@
 
 from vsr_upscale.output.encoders import Encoding
 from vsr_upscale.output.opening import Output, Writer, check_output, open_writer
-from vsr_upscale.output.painting import Painter
-from vsr_upscale.output.pictures import write_picture
+from vsr_upscale.output.painting import Painter, Planes
 
 __all__ = [
     "Encoding",
     "Output",
     "Painter",
+    "Planes",
     "Writer",
     "check_output",
     "open_writer",
-    "write_picture",
 ]

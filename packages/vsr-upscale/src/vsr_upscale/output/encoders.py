@@ -4,14 +4,13 @@ import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
-from io import BytesIO
 from typing import Final
 
 import av
 from av.codec import Codec
 
 from vsr_upscale.errors import UpscaleError
-from vsr_upscale.output.painting import is_rgb
+from vsr_upscale.output.painting import is_rgb, subsampling
 from vsr_upscale.request import Request
 from vsr_upscale.source import Film
 
@@ -48,7 +47,13 @@ ENCODERS: Final[dict[str, Encoder]] = {
 }
 """By libav's names; any other video encoder that this libav has can be named too."""
 
-_FOR_CONTAINER: Final = {"webm": "libvpx-vp9"}
+_USUAL: Final = {
+    (False, False): "libx264",
+    (False, True): "libx265",
+    (True, False): "libvpx-vp9",
+    (True, True): "libsvtav1",
+}
+"""What is encoded with unasked: whether into WebM, and whether of more than 8 bits."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +66,12 @@ class Encoding:
     depth: int
     height: int
     width: int
+    turns: int = 0
+    """Counter-clockwise quarter turns of the frames, where no tag will tell a player."""
 
 
 def choose_encoding(
-    film: Film, request: Request, container: str, height: int, width: int
+    film: Film, request: Request, container: str, size: tuple[int, int], turns: int
 ) -> Encoding:
     """Decide how a film's output is encoded.
 
@@ -72,20 +79,14 @@ def choose_encoding(
         film: the film.
         request: what is asked for.
         container: libav's name of the output's.
-        height: rows of the output's frames.
-        width: its columns.
+        size: height and width of the output's frames.
+        turns: counter-clockwise quarter turns by which they are turned already.
 
     Raises:
         UpscaleError: if there is no such encoder, or it does not take such pixels.
     """
-    usual = "libx264" if film.depth == 8 else "libx265"
-    name = request.encoder or _FOR_CONTAINER.get(container, usual)
-    codec = _codec(name)
-    if not holds(container, name):
-        raise UpscaleError(
-            f"{container} files hold no {codec.canonical_name} video; choose another --encoder, or "
-            "name the output .mkv"
-        )
+    name = request.encoder or _USUAL[container == "webm", film.depth > 8]
+    codec, (height, width) = _codec(name), size
     _check_options(codec, request)
     known = ENCODERS.get(name, Encoder())
     pixel_format = _pixel_format(codec, film, request, height, width)
@@ -99,13 +100,17 @@ def choose_encoding(
         figure = known.quality if request.quality is None else request.quality
         options[known.quality_option] = f"{figure:g}"
     _add_mastering(name, options, film)
+    for option, value in request.encoder_options:
+        lists = option.endswith("-params") and option in options
+        options[option] = f"{options[option]}:{value}" if lists else value
     return Encoding(
         encoder=name,
-        options=options | dict(request.encoder_options),
+        options=options,
         pixel_format=pixel_format,
         depth=_depth(pixel_format),
         height=height,
         width=width,
+        turns=turns,
     )
 
 
@@ -118,21 +123,6 @@ def _codec(name: str) -> Codec:
     if codec.type != "video":
         raise UpscaleError(f"--encoder is {name!r}, which encodes {codec.type}, not video")
     return codec
-
-
-def holds(container: str, encoder: str) -> bool:
-    """Whether files of a kind hold what an encoder makes.
-
-    Args:
-        container: libav's name of the files' format.
-        encoder: libav's name of the encoder.
-    """
-    with av.open(BytesIO(), "w", format=container) as trial:
-        try:
-            trial.add_stream(encoder, rate=25)
-        except ValueError:
-            return False
-    return True
 
 
 def _check_options(codec: Codec, request: Request) -> None:
@@ -154,6 +144,10 @@ def _exists(name: str) -> bool:
     return True
 
 
+_SAME: Final = {"yuv420p": "nv12", "yuv420p10le": "p010le"}
+"""Formats of the same samples in another order, which some encoders take alone."""
+
+
 def _pixel_format(codec: Codec, film: Film, request: Request, height: int, width: int) -> str:
     taken = [each.name for each in codec.video_formats or ()]
     if request.pixel_format is not None:
@@ -163,8 +157,9 @@ def _pixel_format(codec: Codec, film: Film, request: Request, height: int, width
     for depth in depths:
         for chroma in chromas[film.subsampling]:
             name = f"yuv{chroma}p" if depth == 8 else f"yuv{chroma}p{depth}le"
-            if name in taken and _fits(name, height, width):
-                return name
+            for each in (name, _SAME.get(name, name)):
+                if each in taken and _fits(each, height, width):
+                    return each
     usable = [each for each in taken if _is_known(each) and _fits(each, height, width)]
     if usable:
         return usable[0]
@@ -187,14 +182,13 @@ def _asked_format(codec: Codec, taken: list[str], name: str, height: int, width:
 
 
 def _is_known(name: str) -> bool:
-    return name.startswith(("yuv4", "gbr", "rgb", "bgr")) and "yuva" not in name
+    return name.startswith(("yuv4", "gbr", "rgb", "bgr", "nv12", "p010le"))
 
 
 def _fits(name: str, height: int, width: int) -> bool:
     """Whether chroma covers frames of that size whole."""
-    halves_width = name.startswith(("yuv420", "yuv422", "yuvj420", "yuvj422"))
-    halves_height = name.startswith(("yuv420", "yuvj420"))
-    return not (halves_width and width % 2) and not (halves_height and height % 2)
+    wide, high = (1, 1) if is_rgb(name) else subsampling(name)
+    return wide in {1, 2} and high in {1, 2} and not (width % wide or height % high)
 
 
 def _depth(pixel_format: str) -> int:

@@ -52,7 +52,8 @@ class Job:
         self.folder = out.with_name(out.name + SUFFIX)
         self._identity = dict(identity)
         self.segments: list[Segment] = []
-        self._is_new = False
+        self._is_new = self._is_finished = False
+        self._size = 0
 
     @property
     def frames(self) -> int:
@@ -62,7 +63,7 @@ class Job:
     @property
     def size(self) -> int:
         """Bytes of the segments."""
-        return sum(segment.path.stat().st_size for segment in self.segments)
+        return self._size
 
     @contextmanager
     def opened(self, *, resume: bool, overwrite: bool) -> Iterator[None]:
@@ -73,7 +74,7 @@ class Job:
                 another process owns it.
             OSError: if the disk refuses.
         """
-        self._check_free(resume=resume, overwrite=overwrite)
+        self.check_free(resume=resume, overwrite=overwrite)
         make_folder(self.folder)
         lock = FileLock(self.folder / "lock", blocking=False, thread_local=False)
         try:
@@ -87,7 +88,7 @@ class Job:
             yield
         finally:
             lock.release()
-            if self._is_new and not self.segments and self.folder.is_dir():
+            if self._is_finished or (self._is_new and not self.segments):
                 shutil.rmtree(self.folder)  # nothing in it is worth going on with
 
     def path_of(self, number: int) -> Path:
@@ -101,29 +102,35 @@ class Job:
             OSError: if the disk refuses.
         """
         segment = Segment(path, tuple(shown), duration, _sha256(path))
+        self._size += path.stat().st_size
         described = {"shown": segment.shown, "duration": duration, "sha256": segment.sha256}
-        _write_json(path.with_suffix(".json"), described)
+        write_json(path.with_suffix(".json"), described)
         self.segments.append(segment)
 
     def finish(self, whole: Path) -> None:
-        """Give a whole output its name, and remove what it was made of.
+        """Give a whole output its name; what it was made of is removed with the context's end.
 
         Raises:
             OSError: if the disk refuses.
         """
         whole.replace(self.out)
         sync_folder(self.out.absolute().parent)
-        self.segments.clear()
-        shutil.rmtree(self.folder)
+        (self.folder / "job.json").unlink()  # first: nothing is unfinished from here on
+        self._is_finished = True
 
-    def _check_free(self, *, resume: bool, overwrite: bool) -> None:
-        there = self.folder.exists()
+    def check_free(self, *, resume: bool, overwrite: bool) -> None:
+        """Refuse to make what is there, or is being made, unless that is asked for.
+
+        Raises:
+            UpscaleError: saying which, and what to do.
+        """
+        there = (self.folder / "job.json").exists()
         if self.out.exists() and not overwrite and not (resume and there):
             raise UpscaleError(
                 f"{printable(self.out)!r} is there already; give another name, or replace it with "
                 "--overwrite"
             )
-        if there and not resume and not overwrite and (self.folder / "job.json").exists():
+        if there and not resume and not overwrite:
             raise UpscaleError(
                 f"{printable(self.folder)!r} holds what an earlier run made of "
                 f"{printable(self.out)!r}; go on with --resume, or start anew with --overwrite"
@@ -132,7 +139,7 @@ class Job:
     def _take_up(self, *, resume: bool) -> None:
         remove_partials(self.folder)
         described = self.folder / "job.json"
-        before = _read_json(described)
+        before = read_json(described)
         if resume and before is not None:
             changed = [name for name in self._identity if before.get(name) != self._identity[name]]
             if changed:
@@ -145,12 +152,13 @@ class Job:
         else:
             self._forget()
             self._is_new = True
-            _write_json(described, self._identity)
+            write_json(described, self._identity)
 
     def _find_segments(self) -> None:
         """Count the segments up to the first that is not whole."""
         while (segment := _read_segment(self.path_of(len(self.segments)))) is not None:
             self.segments.append(segment)
+            self._size += segment.path.stat().st_size
 
     def _forget(self) -> None:
         for path in self.folder.iterdir():
@@ -159,13 +167,14 @@ class Job:
 
 
 def _read_segment(path: Path) -> Segment | None:
-    found = _read_json(path.with_suffix(".json"))
+    found = read_json(path.with_suffix(".json"))
     if found is None or not path.is_file() or _sha256(path) != found.get("sha256"):
         return None
     return Segment(path, tuple(found["shown"]), found["duration"], found["sha256"])
 
 
-def _read_json(path: Path) -> dict[str, Any] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
+    """Read what `write_json` wrote; None of anything else."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -173,7 +182,12 @@ def _read_json(path: Path) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else None
 
 
-def _write_json(path: Path, value: Mapping[str, Any]) -> None:
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write plain values, whole or not at all.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
     with replacing(path) as file:
         file.write(json.dumps(value).encode())
 

@@ -20,30 +20,30 @@ class PipeWriter:
         encoding: the frames' size and pixel format.
     """
 
+    patience_s = 1.0
+
     def __init__(self, file: BinaryIO, film: Film, encoding: Encoding) -> None:
         self._file = file
         self.done, self.size = 0, 0
         self.notes: list[str] = []
-        self._times: list[int] = []
         options = {"strict": "-1"}  # deeper frames are an extension of the format
         self._container = av.open(file, "w", format="yuv4mpegpipe", options=options)
         self._stream = self._container.add_stream("wrapped_avframe", rate=film.rate)
         stream = self._stream
         stream.height, stream.width = encoding.height, encoding.width
         stream.pix_fmt = encoding.pixel_format
-        stream.codec_context.sample_aspect_ratio = film.sample_aspect_ratio or Fraction(1)
-        Tags.of(film).put_on(stream.codec_context)
+        aspect = film.sample_aspect_ratio or Fraction(1)
+        stream.codec_context.sample_aspect_ratio = 1 / aspect if encoding.turns % 2 else aspect
+        Tags.of(film, encoding.pixel_format).put_on(stream.codec_context)
         self._film = film
         self._number = 0
 
-    def write(self, frame: VideoFrame, duration: int) -> None:  # noqa: ARG002 - of one rate
+    def write(self, frame: VideoFrame, pts: int, duration: int) -> None:  # noqa: ARG002 - of one rate
         """Write a frame.
 
         Raises:
             OSError: if whoever reads has gone, or the disk refuses.
         """
-        if self._number == 1 and frame.pts is not None:
-            self._times = [frame.pts]
         frame.pts, frame.time_base = self._number, 1 / self._film.rate
         self._number += 1
         self._container.mux(self._stream.encode(frame))

@@ -16,7 +16,7 @@ from vsr_data.video import YccCoding, coding_of, frames, opened, quarter_turns
 from vsr_files import printable
 from vsr_upscale.errors import SourceError
 from vsr_upscale.request import Deinterlacing
-from vsr_upscale.source.fields import FieldOrder, field_order
+from vsr_upscale.source.fields import FieldOrder, FieldsSeen
 
 PROBED: Final = 60
 """Frames that are decoded to see whether they are made of fields."""
@@ -46,12 +46,15 @@ class Film:
         count: how many frames it says it has, if it does.
         end: seconds of the file's own clock at which its stream ends, if it says so.
         fields: which of two fields comes first, where frames are made of fields.
-        coding: how codes stand for colours.
+        coding: how codes stand for colours, as far as that is known here.
+        matrix: what says so, as AVColorSpace numbers them: the film's own, or what it is taken for.
         primaries: of its colours, as AVColorPrimaries numbers them.
         transfer: of its colours, as AVColorTransferCharacteristic numbers them.
         subsampling: of its chroma: `420`, `422` or `444`; RGB counts as the last.
         sample_aspect_ratio: width of a pixel over its height.
         quarter_turns: counter-clockwise ones that put frames upright.
+        restarts: seconds by which times were moved where the film's clock starts anew; filled while
+            its frames are read.
         display_matrix: that a player puts frames upright with, where they are not.
         mastering_display: libav's description of the display it was mastered on, if known.
         light_level: its brightest pixel and frame in candela a square metre, if known.
@@ -69,14 +72,21 @@ class Film:
     end: Fraction | None
     fields: FieldOrder | None
     coding: YccCoding
+    matrix: int
     primaries: int
     transfer: int
     subsampling: Literal["420", "422", "444"]
     sample_aspect_ratio: Fraction | None
     quarter_turns: int
+    restarts: list[Fraction]
     display_matrix: tuple[int, ...] | None
     mastering_display: bytes | None
     light_level: bytes | None
+
+    @property
+    def step_back_s(self) -> float:
+        """Seconds that a time may lie before the last one's; further back, a clock starts anew."""
+        return 1.0
 
     @property
     def depth(self) -> int:
@@ -96,7 +106,7 @@ def read_film(path: Path, deinterlace: Deinterlacing = "auto") -> Film:
     """
     try:
         film = _read(path)
-    except UnusableFileError as error:
+    except (UnusableFileError, ValueError) as error:  # libav opens pictures that PyAV cannot show
         raise SourceError(f"{printable(path)!r} cannot be enlarged: {error}") from error
     match deinterlace:
         case "auto":
@@ -108,8 +118,7 @@ def read_film(path: Path, deinterlace: Deinterlacing = "auto") -> Film:
 
 
 def _read(path: Path) -> Film:
-    probed = _probed(path)
-    first = probed[0]
+    first, seen = _probed(path)
     with opened(path) as (container, stream):
         rate = _rate(stream, first)
         time_base = _time_base(first.time_base or 1 / rate, rate)
@@ -126,13 +135,15 @@ def _read(path: Path) -> Film:
             seconds=None if seconds is None else seconds / av.time_base,
             count=stream.frames or None,
             end=_end(stream),
-            fields=field_order(probed, int(stream.codec_context.field_order)),
+            fields=seen.order(int(stream.codec_context.field_order)),
             coding=coding_of(first),
+            matrix=_matrix(first),
             primaries=_kept(first.color_primaries),
             transfer=_kept(first.color_trc),
             subsampling=_subsampling(first),
             sample_aspect_ratio=_aspect(stream),
             quarter_turns=quarter_turns(first.rotation),
+            restarts=[],
             display_matrix=_display_matrix(first),
             mastering_display=_side_data(first, Type.MASTERING_DISPLAY_METADATA),
             light_level=_side_data(first, Type.CONTENT_LIGHT_LEVEL),
@@ -145,13 +156,17 @@ def _end(stream: VideoStream) -> Fraction | None:
     return (stream.start_time + stream.duration) * stream.time_base
 
 
-def _probed(path: Path) -> list[VideoFrame]:
-    """Return the first frames, at least one."""
+def _probed(path: Path) -> tuple[VideoFrame, FieldsSeen]:
+    """Return the first frame, and what the first ones show of fields."""
     found = frames(path, keep_damaged=True)
-    probed = [frame.picture for frame in islice(found, PROBED)]
-    if not probed:
+    first = next(found, None)
+    if first is None:
         raise UnusableFileError("no frame of it can be decoded")
-    return probed
+    seen = FieldsSeen()
+    seen.look_at(first.picture)
+    for frame in islice(found, PROBED - 1):
+        seen.look_at(frame.picture)
+    return first.picture, seen
 
 
 def _rate(stream: VideoStream, first: VideoFrame) -> Fraction:
@@ -170,6 +185,11 @@ def _time_base(own: Fraction, rate: Fraction) -> Fraction:
     while own.denominator * finer < FINEST:
         finer *= 2
     return own / finer
+
+
+def _matrix(first: VideoFrame) -> int:
+    told = int(first.colorspace)
+    return coding_of(first).matrix if told in {0, 2, 3} else told  # RGB, unspecified, reserved
 
 
 def _kept(tag: Any) -> int:
@@ -205,6 +225,9 @@ def _display_matrix(first: VideoFrame) -> tuple[int, ...] | None:
 
 
 def _side_data(frame: VideoFrame, kind: Type) -> bytes | None:
-    every: Any = frame.side_data  # which its stubs say is another kind of mapping
+    try:
+        every: Any = frame.side_data  # which its stubs say is another kind of mapping
+    except ValueError:  # a kind of data among it that PyAV does not know, such as EXIF
+        return None
     found = [bytes(data) for data in every.keys() if data.type == kind]  # noqa: SIM118 - so is iterating
     return found[0] if found else None

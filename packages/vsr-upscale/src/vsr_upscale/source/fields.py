@@ -3,8 +3,7 @@
 Shape suffixes: H rows of a field, W columns.
 """
 
-from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from collections.abc import Iterable, Iterator
 from typing import Any, Final, Literal
 
 import av
@@ -38,38 +37,44 @@ ENOUGH: Final = 200
 LOWER_FIRST: Final = frozenset({3, 5})  # AV_FIELD_BB, AV_FIELD_BT
 
 
-def field_order(pictures: Sequence[VideoFrame], flagged: int = 0) -> FieldOrder | None:
-    """Whether frames are made of fields, by their pixels; by their flags where nothing moves.
+class FieldsSeen:
+    """What frames of a film, looked at in order, show of being made of fields."""
 
-    Args:
-        pictures: some frames of a film, in order, as decoded.
-        flagged: what the stream says of its fields, as AVFieldOrder numbers them.
+    def __init__(self) -> None:
+        self._before: tuple[Field, Field] | None = None
+        self._misfits = np.zeros(3)
+        self._flagged = self._looked_at = 0
 
-    Returns:
-        Which field comes first; None of frames of one moment.
-    """
-    own, upper_first, lower_first = _misfits(pictures)
-    least, most = sorted((upper_first, lower_first))
-    if not most:
-        is_flagged = 2 * sum(each.interlaced_frame for each in pictures) > len(pictures)
-        usual: FieldOrder = "bff" if flagged in LOWER_FIRST else "tff"
-        return usual if is_flagged else None
-    if least > UNEVEN * most or own < COMBED * least:
-        return None
-    return "tff" if upper_first < lower_first else "bff"
+    def look_at(self, picture: VideoFrame) -> None:
+        """Look at the next frame, as decoded."""
+        after = _fields(picture)
+        before, self._before = self._before, after
+        self._flagged += picture.interlaced_frame
+        self._looked_at += 1
+        if before is not None and before[0].shape == after[0].shape and len(after[0]) > 1:
+            self._misfits += _misfits_of(before, after)
 
+    def order(self, flagged: int = 0) -> FieldOrder | None:
+        """Which field comes first, by the pixels, or by flags where nothing moves.
 
-def _misfits(pictures: Sequence[VideoFrame]) -> tuple[float, float, float]:
-    """How badly fields fit where there is motion: of a frame, and of neighbours in either order."""
-    sums = np.zeros(3)
-    for before, after in pairwise(_fields(each) for each in pictures):
-        if before[0].shape == after[0].shape and before[0].shape[0] > 1:
-            sums += _misfits_of(before, after)
-    own, upper_first, lower_first = map(float, sums)
-    return own, upper_first, lower_first
+        Args:
+            flagged: what the stream says of its fields, as AVFieldOrder numbers them.
+
+        Returns:
+            None of frames of one moment.
+        """
+        own, upper_first, lower_first = map(float, self._misfits)
+        least, most = sorted((upper_first, lower_first))
+        if not most:
+            usual: FieldOrder = "bff" if flagged in LOWER_FIRST else "tff"
+            return usual if 2 * self._flagged > self._looked_at else None
+        if least > UNEVEN * most or own < COMBED * least:
+            return None
+        return "tff" if upper_first < lower_first else "bff"
 
 
 def _misfits_of(before: tuple[Field, Field], after: tuple[Field, Field]) -> NDArray[Any]:
+    """How badly fields fit where there is motion: of a frame, and of neighbours in either order."""
     (upper_0, lower_0), (upper_1, lower_1) = before, after
     moved_HW = np.abs(upper_1 - upper_0) + np.abs(lower_1 - lower_0) > MOVED
     if moved_HW.sum() < ENOUGH:
@@ -101,14 +106,10 @@ def deinterlaced(pictures: Iterable[VideoFrame], order: FieldOrder) -> Iterator[
     Yields:
         Progressive frames with the times of those they were made of.
     """
-    return _filtered(pictures, "bwdif", f"mode=send_frame:parity={order}:deint=all")
-
-
-def _filtered(pictures: Iterable[VideoFrame], name: str, options: str) -> Iterator[VideoFrame]:
     graph: Graph | None = None
     for picture in pictures:
         if graph is None:
-            graph = _graph(picture, name, options)
+            graph = _graph(picture, order)
         graph.vpush(picture)
         yield from _ready(graph)
     if graph is not None:
@@ -116,7 +117,7 @@ def _filtered(pictures: Iterable[VideoFrame], name: str, options: str) -> Iterat
         yield from _ready(graph)
 
 
-def _graph(picture: VideoFrame, name: str, options: str) -> Graph:
+def _graph(picture: VideoFrame, order: FieldOrder) -> Graph:
     graph = Graph()
     source = graph.add_buffer(
         width=picture.width,
@@ -124,7 +125,8 @@ def _graph(picture: VideoFrame, name: str, options: str) -> Graph:
         format=picture.format,
         time_base=picture.time_base,
     )
-    graph.link_nodes(source, graph.add(name, options or None), graph.add("buffersink"))
+    whole = graph.add("bwdif", f"mode=send_frame:parity={order}:deint=all")
+    graph.link_nodes(source, whole, graph.add("buffersink"))
     graph.configure()
     return graph
 

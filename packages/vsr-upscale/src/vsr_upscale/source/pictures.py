@@ -1,8 +1,8 @@
 """A film's frames in the order they are shown, each with its time, its scene and its colours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import TypeVar
 
 from av import VideoFrame
 from torch import Tensor
@@ -11,11 +11,11 @@ from vsr_data import UnusableFileError
 from vsr_data.video import DECODE_ERRORS, CutDetector, Tally, frames, reason_of, unit_from_frame
 from vsr_files import printable
 from vsr_upscale.errors import SourceError
+from vsr_upscale.part import Part
 from vsr_upscale.source.facts import Film
 from vsr_upscale.source.fields import deinterlaced
 
-LONGEST_STEP_BACK_S: Final = 10.0
-"""Seconds that a frame's time may lie before the last one's; further back, a clock restarted."""
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,9 @@ class Picture:
 class Clock:
     """Gives each frame its time: its own, strictly after the last one's.
 
-    A frame without a time comes a frame's length after the last.
+    A frame without a time comes a frame's length after the last. Where the film's clock starts
+    anew, as where recordings were put one behind the other, times go on, and the film notes by how
+    much.
 
     Args:
         film: the film.
@@ -49,6 +51,7 @@ class Clock:
 
     def __init__(self, film: Film, start: float) -> None:
         self._film = film
+        film.restarts.clear()
         self._shift = round(start / film.time_base)
         self._length = round(1 / film.rate / film.time_base)
         self._last: int | None = None
@@ -64,9 +67,11 @@ class Clock:
         else:
             pts = round(picture.pts * picture.time_base / tick) - self._shift
         if self._last is not None and pts <= self._last:
-            restarted = (self._last - pts) * tick > LONGEST_STEP_BACK_S
+            restarted = (self._last - pts) * tick > self._film.step_back_s
             if restarted:
-                self._shift += pts - self._last - self._length
+                moved = self._last + self._length - pts
+                self._film.restarts.append(moved * tick)
+                self._shift -= moved
             pts = self._last + (self._length if restarted else 1)
         self._last = pts
         return pts, duration
@@ -80,17 +85,20 @@ class Pictures:
 
     Args:
         film: the film.
-        start: seconds into the film before which nothing is asked for.
-        duration: seconds that are asked for; None goes on to the end.
+        part: which part of it is asked for.
         first: number of the first frame to yield; those before are decoded alone.
     """
 
     def __init__(
-        self, film: Film, start: float = 0.0, duration: float | None = None, *, first: int = 0
+        self,
+        film: Film,
+        part: Part = Part(),  # noqa: B008 - frozen
+        *,
+        first: int = 0,
     ) -> None:
         self.tally = Tally()
         self._film = film
-        self._start, self._end = start, None if duration is None else start + duration
+        self._part = part
         self._first = first
 
     def __iter__(self) -> Iterator[Picture]:
@@ -99,12 +107,18 @@ class Pictures:
         Raises:
             SourceError: if the file cannot be read, or its pixels not be converted.
         """
-        clock, cuts = Clock(self._film, self._start), CutDetector()
+        clock, cuts = Clock(self._film, self._part.start), CutDetector()
         for number, picture in enumerate(self._wanted()):
             pts, duration = clock.time_of(picture)
-            starts_scene = cuts.is_cut(picture)
+            starts_scene = self._guarded(cuts.is_cut, picture)
             if number >= self._first:
-                yield Picture(number, pts, duration, self._unit(picture), starts_scene)
+                yield Picture(
+                    number,
+                    pts,
+                    duration,
+                    self._guarded(unit_from_frame, picture)[None],
+                    starts_scene,
+                )
 
     def _wanted(self) -> Iterator[VideoFrame]:
         """Frames from the start to the end, whole and of one size."""
@@ -112,9 +126,9 @@ class Pictures:
             seconds = float(number / self._film.rate)
             if picture.pts is not None:
                 seconds = picture.time - self._film.origin
-            if self._end is not None and seconds >= self._end:
+            if self._part.is_over(seconds):
                 return
-            if seconds >= self._start:
+            if seconds >= self._part.start:
                 yield picture
 
     def _whole(self) -> Iterator[VideoFrame]:
@@ -127,7 +141,7 @@ class Pictures:
         film = self._film
         try:
             for frame in frames(
-                film.path, tally=self.tally, keep_damaged=True, start_s=self._start
+                film.path, tally=self.tally, keep_damaged=True, start_s=self._part.start
             ):
                 picture = frame.picture
                 if (picture.height, picture.width) != (film.height, film.width):
@@ -145,9 +159,9 @@ class Pictures:
         resized.pts, resized.time_base = picture.pts, picture.time_base
         return resized
 
-    def _unit(self, picture: VideoFrame) -> Tensor:
+    def _guarded(self, use: Callable[[VideoFrame], ResultT], picture: VideoFrame) -> ResultT:
         try:
-            return unit_from_frame(picture)[None]
+            return use(picture)
         except DECODE_ERRORS as error:
             raise SourceError(
                 f"{printable(self._film.path)!r}: its {picture.format.name} frames cannot be "
