@@ -1,5 +1,6 @@
 """The command: one message and an exit code for what goes wrong, and lines that tell the rest."""
 
+import shlex
 import subprocess
 import sys
 
@@ -9,6 +10,7 @@ from data.makers import shared_files
 from upscale.films import base_network, shown, write_film
 
 from vsr_model import save_weights
+from vsr_upscale import command as upscale_command
 from vsr_upscale.__main__ import main
 
 
@@ -26,6 +28,41 @@ def test_a_film_is_enlarged_and_told_of(tmp_path, film, weights, capfd):
     assert "64×48 to 128×96 (libx264, yuv420p), frames whole, cpu fp32" in first
     assert "12 frames" in last
     assert "dB like the film" in last
+
+
+def test_what_is_printed_to_go_on_with_goes_on(tmp_path, weights, monkeypatch, capfd):
+    film = write_film(tmp_path / "-film.mkv", 30)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("vsr_upscale.output.film.SEGMENT", 4)
+    real = upscale_command.upscale
+
+    def stopped(*words, watch, **more):
+        def stop(count):
+            watch(count)
+            if count.done == 20:
+                raise KeyboardInterrupt
+
+        return real(*words, watch=stop, **more)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(upscale_command, "upscale", stopped)
+        code, _, err = run(capfd, "--weights", weights, "--", film.name, "-out.mkv")
+    assert code == 130
+    words = shlex.split(err.strip().splitlines()[-1].partition("python -m vsr_upscale ")[2])
+    assert run(capfd, *words)[0] == 0
+    assert len(shown(tmp_path / "-out.mkv")) == 30
+
+
+def test_raw_frames_do_not_go_to_a_terminal(film, weights, monkeypatch, capfd):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True, raising=False)
+    code, out, err = run(capfd, film, "-", "--weights", weights)
+    assert (code, out) == (2, "")
+    assert "pipe it into another program" in err
+
+
+def test_the_package_is_there_before_torch_is():
+    program = "import sys, vsr_upscale.__main__; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 def refused_films(folder):
@@ -78,7 +115,7 @@ def test_a_network_of_no_numbers_is_refused(tmp_path, film, capfd):
             2,
             "which libx264 has not",
         ),
-        (["--duration", "0"], 3, "choose another --start"),
+        (["--duration", "0"], 3, "which asks for nothing"),
     ],
 )
 def test_options_that_cannot_be_met_are_told(tmp_path, film, weights, capfd, words, code, said):
@@ -111,7 +148,8 @@ def test_times_may_be_written_with_minutes(tmp_path, weights, capfd):
 @pytest.mark.parametrize(
     ("name", "said"),
     [
-        ("out.docx", "a suffix that means nothing here"),
+        ("out.docx", "has the suffix '.docx', which means nothing here"),
+        ("out", "has no suffix, which means nothing here"),
         ("no/such/folder/out.mkv", "a folder that exists"),
         ("film.mkv", "is the film itself"),
     ],

@@ -1,10 +1,12 @@
 """What is in a film is in its output: frames, their times, sound, tags, and all beside."""
 
+import itertools
 from fractions import Fraction
 
 import av
 import numpy as np
 import pytest
+from data.makers import shared_files
 from upscale.films import (
     base_network,
     covers,
@@ -19,6 +21,7 @@ from upscale.films import (
 )
 
 from vsr_upscale import Request, UpscaleError, upscale
+from vsr_upscale.source import read_film
 
 VFR = [0, 3003, 6006, 20_000, 23_003, 26_006, 30_000, 50_000, 53_003, 56_006, 99_999, 100_100]
 QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
@@ -252,6 +255,13 @@ def test_fewer_bits_than_the_film_has_are_said(tmp_path):
     assert first_frame(tmp_path / "out.webm").format.name == "yuv420p10le"
 
 
+def test_raw_frames_of_an_uneven_film_are_said_to_be_even(tmp_path):
+    film = write_film(tmp_path / "film.mp4", 12, times=VFR, time_base=Fraction(1, 90_000))
+    assert any("have one rate" in note for note in made(film, tmp_path / "a.y4m").notes)
+    even = write_film(tmp_path / "even.mp4", 12)
+    assert made(even, tmp_path / "b.y4m").notes == []
+
+
 @pytest.mark.parametrize("suffix", [".ts", ".y4m"])
 def test_frames_stand_upright_where_no_tag_can_turn_them(tmp_path, suffix):
     film = write_film(tmp_path / "film.mp4", 4, matrix=QUARTER, sound=False, aspect=Fraction(4, 3))
@@ -359,3 +369,30 @@ def test_what_was_true_of_the_old_video_alone_is_not_said_of_the_new(tmp_path):
     with av.open(str(tmp_path / "out.mkv")) as container:
         said = container.streams.video[0].metadata
     assert not [each for each in said.values() if "x264" in each]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", shared_files("video"))
+def test_real_films_keep_their_frames_times_and_sound(tmp_path, path):
+    """Half a second of each: as many frames as are shown in it, at their times, and their sound."""
+    request = Request(duration=0.5, encoder_options=(("preset", "ultrafast"),))
+    summary = made(path, tmp_path / "out.mkv", request)
+    width = read_film(path).width
+    times = list(itertools.takewhile(lambda time: time < 0.5, film_times(path, width)))
+    assert summary.frames == len(times)
+    assert film_times(tmp_path / "out.mkv", 2 * width) == pytest.approx(times, abs=0.001)
+    for before, after in zip(
+        packets(path, "audio"), packets(tmp_path / "out.mkv", "audio"), strict=True
+    ):
+        assert after == [(digest, at) for digest, at in before if at < 0.5]
+
+
+def film_times(path, width):
+    """When the frames of a file's video of a width are shown; those without times, by their rate."""
+    with av.open(str(path)) as container:
+        stream = next(each for each in container.streams.video if each.width == width)
+        found = list(itertools.islice(container.decode(stream), 40))
+    if found[0].pts is None:
+        step = found[0].duration * found[0].time_base
+        return [float(number * step) for number in range(len(found))]
+    return [float(frame.pts * frame.time_base) for frame in found]

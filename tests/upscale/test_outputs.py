@@ -20,7 +20,7 @@ QUARTER = (0, 65536, 0, -65536, 0, 0, 0, 0, 1 << 30)
     ("name", "kind"),
     [
         ("a.mkv", "film"), ("a.MP4", "film"), ("a.webm", "film"), ("a.y4m", "raw"), ("-", "pipe"),
-        ("a.png", "picture"), ("a.tiff", "picture"), ("folder/", "folder"), ("folder", "folder"),
+        ("a.png", "picture"), ("a.tiff", "picture"), ("folder/", "folder"), (".", "folder"),
     ],
 )  # fmt: skip
 def test_an_output_s_name_says_what_it_is(tmp_path, monkeypatch, name, kind):

@@ -4,6 +4,7 @@ import argparse
 import errno
 import os
 import shlex
+import signal
 import sys
 from pathlib import Path
 
@@ -15,12 +16,13 @@ from vsr_device import DeviceError
 from vsr_files import SteadyStream, printable
 from vsr_model import WeightsError, load_weights
 from vsr_settings import ExitCode
-from vsr_upscale.enlarging import Summary, upscale
+from vsr_upscale.enlarging import upscale
 from vsr_upscale.errors import UpscaleError
 from vsr_upscale.output.job import SUFFIX
 from vsr_upscale.preview import write_preview
 from vsr_upscale.progress import Count, Display, duration_text, size_text
 from vsr_upscale.request import Request
+from vsr_upscale.run import Summary
 
 PLAIN_COLUMNS = 120
 """Columns where there is no terminal."""
@@ -47,9 +49,11 @@ def execute(chosen: argparse.Namespace, arguments: list[str]) -> int:
     except (OSError, FFmpegError) as error:
         console.print(f"error: {_unwritten(error, chosen, arguments)}", soft_wrap=True)
         return ExitCode.SETTINGS
-    except KeyboardInterrupt:
-        console.print(f"stopped{_further(chosen, arguments)}", soft_wrap=True)
-        raise
+    except KeyboardInterrupt as interrupt:
+        number = getattr(interrupt, "number", signal.SIGINT)
+        name = signal.Signals(number).name
+        console.print(f"stopped by {name}{_further(chosen, arguments)}", soft_wrap=True)
+        return 128 + int(number)
     return ExitCode.DONE
 
 
@@ -100,16 +104,18 @@ def _request(chosen: argparse.Namespace) -> Request:
 
 
 def _last_line(summary: Summary) -> str:
+    out = "the standard output" if summary.out == "-" else printable(summary.out)
+    frames = "1 frame" if summary.frames == 1 else f"{summary.frames} frames"
     damaged = f" ({summary.damaged} damaged in the film)" if summary.damaged else ""
     agreement = (
         ""
         if summary.agreement_db is None
-        else f"; reduced again it is {summary.agreement_db:.1f} dB like the film"
+        else f"; reduced to the film's size it is {summary.agreement_db:.1f} dB like the film"
     )
     return (
-        f"{printable(summary.out)}: {summary.frames} frames{damaged}, {size_text(summary.size)} in "
-        f"{duration_text(summary.seconds)}, {summary.fps:.2f} fps, of which the network took "
-        f"{100 * summary.network_share:.0f} %{agreement}"
+        f"{out}: {frames}{damaged}, {size_text(summary.size)} in "
+        f"{duration_text(summary.seconds)}, {summary.fps:.2f} fps; the network computed "
+        f"{100 * summary.network_share:.0f} % of the time{agreement}"
     )
 
 
@@ -120,12 +126,23 @@ def _code(error: Exception) -> int:
 
 
 def _unwritten(error: Exception, chosen: argparse.Namespace, arguments: list[str]) -> str:
-    code = getattr(error, "errno", None)
+    cause = _cause(error)
+    code = getattr(cause, "errno", None)
     if code == errno.EPIPE:
         return "whoever reads the output has gone"
-    reason = getattr(error, "strerror", None) or str(error)
+    reason = getattr(cause, "strerror", None) or str(cause)
     what = "the disk is full" if code == errno.ENOSPC else f"{reason[:1].lower()}{reason[1:]}"
     return f"{printable(chosen.out)!r} cannot be written: {what}{_further(chosen, arguments)}"
+
+
+def _cause(error: BaseException) -> BaseException:
+    """What the system said, where libav says only that a callback failed."""
+    chain: BaseException | None = error
+    while chain is not None:
+        if type(chain) is OSError or isinstance(chain, BrokenPipeError):
+            return chain
+        chain = chain.__cause__ or chain.__context__
+    return error
 
 
 def _further(chosen: argparse.Namespace, arguments: list[str]) -> str:
@@ -134,7 +151,7 @@ def _further(chosen: argparse.Namespace, arguments: list[str]) -> str:
     if not out.is_dir() and not Path(f"{out}{SUFFIX}", "job.json").exists():
         return ""
     words = [each for each in arguments if each not in {"--resume", "--overwrite"}]
-    command = shlex.join(["python", "-m", "vsr_upscale", *words, "--resume"])
+    command = shlex.join(["python", "-m", "vsr_upscale", "--resume", *words])
     return f"; what is done is kept, go on with: {command}"
 
 

@@ -25,6 +25,9 @@ SMALL: Final = 1 << 19
 
 MOST_AT_ONCE: Final = 8
 
+PAINTED: Final = 4
+"""Enlarged pictures, in fp32, that turning one into codes takes where it lies."""
+
 TILES: Final = (1024, 768, 512, 384, 256, 192, 128, 96, 64, 48, 32)
 """Sides of tiles that are tried, the largest first."""
 
@@ -129,7 +132,7 @@ class _Plan:
     most: float | None
 
     def needed(self, tile: int | None, batch: int = 1) -> int:
-        """Bytes that they are predicted to take, weights included."""
+        """Bytes that they are predicted to take, weights and what becomes of them included."""
         memory = predict_inference(
             self.network.settings,
             self.height,
@@ -138,7 +141,8 @@ class _Plan:
             batch=batch,
             tile=tile,
         )
-        return memory.reserved
+        picture = 3 * 4 * self.network.settings.scale**2 * self.height * self.width
+        return memory.reserved + PAINTED * picture
 
     def fits(self, tile: int | None, batch: int = 1) -> bool:
         """Whether they fit, or nobody knows into what."""

@@ -150,9 +150,16 @@ def _finest(sr_CHW: Tensor) -> list[tuple[int, int]]:
     change_HW[:, 1:] += (luma_HW[:, 1:] - luma_HW[:, :-1]).abs()
     change_HW[1:] += (luma_HW[1:] - luma_HW[:-1]).abs()
     side = min(DETAIL, *luma_HW.shape)
-    sums = torch.nn.functional.avg_pool2d(change_HW[None, None], side, side)[0, 0]
-    best = sums.flatten().topk(min(DETAILS, sums.numel())).indices.tolist()
-    return [(place // sums.shape[1] * side, place % sums.shape[1] * side) for place in best]
+    step = max(1, side // 8)
+    sums = torch.nn.functional.avg_pool2d(change_HW[None, None], side, step)[0, 0]
+    found: list[tuple[int, int]] = []
+    for place in sums.flatten().argsort(descending=True).tolist():
+        top, left = place // sums.shape[1] * step, place % sums.shape[1] * step
+        if all(max(abs(top - y), abs(left - x)) >= side for y, x in found):
+            found.append((top, left))
+        if len(found) == DETAILS:
+            break
+    return found
 
 
 def _pixels(shown_CHW: Tensor, quarter_turns: int) -> NDArray[np.uint8]:

@@ -81,7 +81,9 @@ class Display:
 
     def show(self) -> None:
         """Show the count as it is now."""
-        told = f"{self._count.fps:.2f} fps · {size_text(self._count.size)}"
+        told = f"{self._count.fps:.2f} fps"
+        if self._count.size:
+            told += f" · {size_text(self._count.size)}"
         if self._bar is not None:
             count = self._count
             self._bar.update(self._task, completed=count.done, total=count.total, told=told)

@@ -10,13 +10,14 @@ from vsr_data.video.colour import (
     rgb_from_frame,
     unit_from_frame,
 )
-from vsr_data.video.container import DECODE_ERRORS, opened, reason_of
+from vsr_data.video.container import DECODE_ERRORS, PICTURE, opened, reason_of
 from vsr_data.video.cuts import CutDetector
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
 from vsr_data.video.header import Header, read_header
 
 __all__ = [
     "DECODE_ERRORS",
+    "PICTURE",
     "CutDetector",
     "Frame",
     "FrameRange",

@@ -21,6 +21,7 @@ MAX_PIXELS: Final = 7680 * 4352  # 8K, in whole macroblocks
 OPEN_S: Final = 30.0
 MOST_COUNTED: Final = 300  # packets that are read to tell a picture from a film
 PICTURE: Final = Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+"""What marks a video stream that is no film."""
 
 # FFmpegError is what libav reports; PyAV adds the others for what it cannot represent.
 DECODE_ERRORS: Final = (av.error.FFmpegError, OSError, ValueError, ArithmeticError, MemoryError)

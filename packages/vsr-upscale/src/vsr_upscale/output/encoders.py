@@ -69,6 +69,11 @@ class Encoding:
     turns: int = 0
     """Counter-clockwise quarter turns of the frames, where no tag will tell a player."""
 
+    @property
+    def shown(self) -> str:
+        """The encoder's name as people know it."""
+        return "raw" if self.encoder == "wrapped_avframe" else self.encoder
+
 
 def choose_encoding(
     film: Film, request: Request, container: str, size: tuple[int, int], turns: int

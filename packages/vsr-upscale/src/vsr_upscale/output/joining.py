@@ -22,8 +22,13 @@ from vsr_upscale.output.painting import Tags
 from vsr_upscale.part import Part
 from vsr_upscale.source import Film
 
-AS_IT_COMES: Final = {"avoid_negative_ts": "disabled", "max_interleave_delta": "1"}
-"""Times are not shifted; and packets, which come in order, do not wait for each other."""
+AS_IT_COMES: Final = {
+    "avoid_negative_ts": "disabled",
+    "max_interleave_delta": "1",
+    "fflags": "+bitexact",
+}
+"""Times are not shifted; packets, which come in order, do not wait for each other; and nothing is
+drawn by chance."""
 
 MUXED_WELL: Final = {"mp4": {"movflags": "+faststart"}, "mov": {"movflags": "+faststart"}}
 """Options of containers: an index at the front lets a film play while it is fetched."""

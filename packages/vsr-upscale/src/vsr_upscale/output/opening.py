@@ -88,11 +88,16 @@ def check_output(out: str, source: Path) -> Output:
         UpscaleError: if it means nothing, or the source itself, or its folder is not there.
     """
     if out == PIPE:
+        if sys.stdout.isatty():
+            raise UpscaleError(
+                "- stands for the standard output, which is a terminal here; pipe it into another "
+                "program"
+            )
         return Output("pipe", Path(PIPE))
     path = expanded(out)
     if not out:
         raise UpscaleError("the output has no name; give one, such as film-x3.mkv")
-    if path.is_dir() or out.endswith(("/", "\\")) or not path.suffix:
+    if path.is_dir() or out.endswith(("/", "\\")):
         return Output("folder", path)
     suffix = path.suffix.lower()
     if not path.parent.is_dir():
@@ -105,9 +110,11 @@ def check_output(out: str, source: Path) -> Output:
         return Output("raw", path)
     if suffix in CONTAINERS:
         return Output("film", path)
+    known = ", ".join([*CONTAINERS, ".y4m", *FORMATS])
+    what = f"the suffix {suffix!r}" if suffix else "no suffix"
     raise UpscaleError(
-        f"{printable(out)!r} has a suffix that means nothing here; use "
-        f"{', '.join([*CONTAINERS, '.y4m', *FORMATS])}, a folder for pictures, or - for a pipe"
+        f"{printable(out)!r} has {what}, which means nothing here; use {known}, a name that ends in "
+        "/ for a folder of pictures, or - for a pipe"
     )
 
 

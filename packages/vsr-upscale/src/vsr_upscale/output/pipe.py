@@ -37,6 +37,8 @@ class PipeWriter:
         Tags.of(film, encoding.pixel_format).put_on(stream.codec_context)
         self._film = film
         self._number = 0
+        self._first: Fraction | None = None
+        self._drift = Fraction(0)
 
     def write(self, frame: VideoFrame, pts: int, duration: int) -> None:  # noqa: ARG002 - of one rate
         """Write a frame.
@@ -45,12 +47,20 @@ class PipeWriter:
             OSError: if whoever reads has gone, or the disk refuses.
         """
         frame.pts, frame.time_base = self._number, 1 / self._film.rate
+        exact = Fraction(pts) * self._film.time_base * self._film.rate
+        self._first = exact if self._first is None else self._first
+        self._drift = max(self._drift, abs(exact - self._first - self._number))
         self._number += 1
         self._container.mux(self._stream.encode(frame))
         self.size += sum(plane.buffer_size for plane in frame.planes)
 
     def finish(self) -> None:
-        """Write what waits."""
+        """Write what waits, and say where one rate was not the film's."""
+        if self._drift > 1:
+            self.notes.append(
+                f"raw frames have one rate, {float(self._film.rate):.3f} a second here; the film's "
+                f"are up to {float(self._drift / self._film.rate):.2f} s from it"
+            )
         self._container.mux(self._stream.encode(None))
         self._container.close()
         self._file.flush()

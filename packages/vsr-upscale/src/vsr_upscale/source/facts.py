@@ -12,7 +12,7 @@ from av.sidedata.sidedata import Type
 from av.video.stream import VideoStream
 
 from vsr_data import UnusableFileError
-from vsr_data.video import YccCoding, coding_of, frames, opened, quarter_turns
+from vsr_data.video import PICTURE, YccCoding, coding_of, frames, opened, quarter_turns
 from vsr_files import printable
 from vsr_upscale.errors import SourceError
 from vsr_upscale.request import Deinterlacing
@@ -37,6 +37,7 @@ class Film:
     Attributes:
         path: the file.
         stream: number of its stream in the file.
+        videos: how many the file has, covers aside.
         height: rows of its first frame as coded; others are brought to its size.
         width: columns of its first frame as coded.
         rate: frames a second, as far as that is one figure.
@@ -62,6 +63,7 @@ class Film:
 
     path: Path
     stream: int
+    videos: int
     height: int
     width: int
     rate: Fraction
@@ -127,6 +129,7 @@ def _read(path: Path) -> Film:
         return Film(
             path=path,
             stream=stream.index,
+            videos=sum(not each.disposition & PICTURE for each in container.streams.video),
             height=first.height,
             width=first.width,
             rate=rate,
