@@ -388,7 +388,7 @@ def test_real_films_keep_their_frames_times_and_sound(tmp_path, path):
 
 
 def film_times(path, width):
-    """When the frames of a file's video of a width are shown; those without times, by their rate."""
+    """When the frames of a video of a width are shown; those without times, by their rate."""
     with av.open(str(path)) as container:
         stream = next(each for each in container.streams.video if each.width == width)
         found = list(itertools.islice(container.decode(stream), 40))

@@ -113,8 +113,8 @@ def check_output(out: str, source: Path) -> Output:
     known = ", ".join([*CONTAINERS, ".y4m", *FORMATS])
     what = f"the suffix {suffix!r}" if suffix else "no suffix"
     raise UpscaleError(
-        f"{printable(out)!r} has {what}, which means nothing here; use {known}, a name that ends in "
-        "/ for a folder of pictures, or - for a pipe"
+        f"{printable(out)!r} has {what}, which means nothing here; use {known}, a name that ends "
+        "in / for a folder of pictures, or - for a pipe"
     )
 
 
