@@ -128,20 +128,25 @@ def test_a_matrix_that_was_left_to_be_guessed_by_size_is_named(tmp_path):
     assert first_frame(tmp_path / "out.mkv").colorspace == 6  # BT.601, as it is decoded
 
 
-def test_mastering_display_and_light_level_are_told_on(tmp_path):
+def mastered_film(path):
+    """A film of HDR10, with the display it was mastered on and its brightest pixel and frame."""
     display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
     params = f"log-level=none:hdr10=1:master-display={display}:max-cll=1000,400"
-    film = write_film(
-        tmp_path / "film.mkv",
-        4,
-        codec="libx265",
-        pix_fmt="yuv420p10le",
-        options={"preset": "ultrafast", "x265-params": params},
-        tags=HDR,
-    )
-    made(film, tmp_path / "out.mkv")
+    options = {"preset": "ultrafast", "x265-params": params}
+    how = {"codec": "libx265", "pix_fmt": "yuv420p10le", "options": options, "tags": HDR}
+    return write_film(path, 4, **how)
+
+
+MASTERING = ("Type.MASTERING_DISPLAY_METADATA", "Type.CONTENT_LIGHT_LEVEL")
+
+
+@pytest.mark.parametrize("more", [(), (("x265-params", "aq-mode=1"),)], ids=["usual", "asked"])
+def test_mastering_display_and_light_level_are_told_on(tmp_path, more):
+    """Whatever else the encoder is asked for."""
+    film = mastered_film(tmp_path / "film.mkv")
+    made(film, tmp_path / "out.mkv", Request(encoder_options=more))
     before, after = (side_data_of(first_frame(path)) for path in (film, tmp_path / "out.mkv"))
-    for kind in ("Type.MASTERING_DISPLAY_METADATA", "Type.CONTENT_LIGHT_LEVEL"):
+    for kind in MASTERING:
         assert after[kind] == before[kind]
 
 
@@ -284,22 +289,6 @@ def test_a_turned_comparison_has_the_film_at_its_left_as_it_is_seen(tmp_path, tu
     half = sheet.shape[1] // 2
     assert sheet.shape[:2] == ((128, 192) if turned else (96, 256))
     assert (sheet[:, half:] - sheet[:, :half]).mean() > 15
-
-
-def test_options_of_an_encoder_are_added_to_those_it_needs(tmp_path):
-    display = "G(13250,34500)B(7500,3000)R(34000,16000)WP(15635,16450)L(10000000,50)"
-    params = f"log-level=none:hdr10=1:master-display={display}"
-    film = write_film(
-        tmp_path / "film.mkv",
-        2,
-        codec="libx265",
-        pix_fmt="yuv420p10le",
-        options={"preset": "ultrafast", "x265-params": params},
-        tags=HDR,
-    )
-    made(film, tmp_path / "out.mkv", Request(encoder_options=(("x265-params", "aq-mode=1"),)))
-    kinds = side_data_of(first_frame(tmp_path / "out.mkv"))
-    assert "Type.MASTERING_DISPLAY_METADATA" in kinds
 
 
 def test_chapters_end_with_a_part(tmp_path):
