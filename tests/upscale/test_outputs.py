@@ -207,3 +207,14 @@ def test_chroma_that_does_not_cover_an_odd_size_is_refused(tmp_path):
     film = write_film(tmp_path / "film.mkv", 2, size=(33, 45), pix_fmt="yuv444p", sound=False)
     with pytest.raises(UpscaleError, match="whose chroma covers pairs"):
         upscale(film, tmp_path / "o.mkv", base_network(scale=3), Request(pixel_format="yuv420p"))
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+@pytest.mark.parametrize("encoder", ["libx264", "libx265", "libsvtav1"])
+def test_the_shortest_films_and_segments_are_films(tmp_path, monkeypatch, encoder, count):
+    """An encoder that is given one frame alone may say anything of when it is decoded."""
+    monkeypatch.setattr("vsr_upscale.output.film.SEGMENT", 4)
+    film = write_film(tmp_path / "film.mkv", count, size=(64, 80))
+    request = Request(encoder=encoder)
+    assert upscale(film, tmp_path / "out.mp4", base_network(), request).frames == count
+    assert shown(tmp_path / "out.mp4") == pytest.approx(shown(film), abs=1e-4)

@@ -81,9 +81,7 @@ class SegmentWriter:
             )
 
     def _encode(self, frame: VideoFrame | None) -> None:
-        for packet in self._stream.encode(frame):
-            self._order.append(-1 if packet.pts is None else packet.pts)
-            self._container.mux(packet)
+        mux_numbered(self._container, self._stream.encode(frame), self._order)
 
     def _guarded(self, act: Callable[[], object]) -> None:
         try:
@@ -98,6 +96,18 @@ class SegmentWriter:
         except BaseException as same:
             if same is not error:
                 raise
+
+
+def mux_numbered(container: OutputContainer, packets: list[Any], order: list[int]) -> None:
+    """Write packets with their number for a time, and note when their frames are shown.
+
+    An encoder's decoding times are not to be trusted: x265's of a single frame are whatever was in
+    memory.
+    """
+    for packet in packets:
+        order.append(-1 if packet.pts is None else packet.pts)
+        packet.pts = packet.dts = len(order) - 1
+        container.mux(packet)
 
 
 def open_segment(

@@ -11,7 +11,7 @@ from vsr_upscale.errors import UpscaleError
 from vsr_upscale.output.encoders import Encoding
 from vsr_upscale.output.joining import add_video
 from vsr_upscale.output.painting import Painter
-from vsr_upscale.output.segments import open_segment
+from vsr_upscale.output.segments import mux_numbered, open_segment
 from vsr_upscale.source import Film
 
 
@@ -28,8 +28,9 @@ def try_encoding(film: Film, encoding: Encoding, container: str) -> None:
         painter = Painter(film, encoding.pixel_format, encoding.depth)
         into, stream = open_segment(segment, film, encoding)
         with into:
+            order: list[int] = []
             for frame in (painter.frame(painter.samples(black)), None):
-                into.mux(stream.encode(frame))
+                mux_numbered(into, stream.encode(frame), order)
     except (av.error.FFmpegError, ValueError, OSError) as error:
         asked = " ".join(f"{name}={value}" for name, value in encoding.options.items())
         raise UpscaleError(
@@ -54,7 +55,7 @@ def _is_held(segment: BytesIO, film: Film, encoding: Encoding, container: str) -
             video = add_video(output, encoded, film, encoding, container)
             for packet in source.demux(encoded):
                 if packet.size:
-                    packet.stream, packet.dts = video, packet.pts
+                    packet.stream = video
                     output.mux(packet)
         whole.seek(0)
         with av.open(whole) as read:
