@@ -1,8 +1,12 @@
 """What benchmarks share: where they run, and what is recorded of the machine."""
 
+import os
 import platform
 
 import pytest
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands set it, before torch is there
+
 import torch
 from measuring import matmul_rate
 
