@@ -16,7 +16,7 @@ ODD = ["", "~", "~/x", "~nobody-here/x", "~\0/x", "a\0b", "~\ud800", "x" * 5000,
 
 @pytest.fixture
 def _no_home(monkeypatch):
-    pwd = pytest.importorskip("pwd")
+    pwd = pytest.importorskip("pwd", reason="Windows knows no names of homes")
 
     def unknown(_user):
         raise KeyError

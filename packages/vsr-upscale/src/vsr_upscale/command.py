@@ -2,7 +2,6 @@
 
 import argparse
 import errno
-import os
 import shlex
 import signal
 import sys
@@ -13,7 +12,7 @@ from av.error import FFmpegError
 from rich.console import Console
 
 from vsr_device import DeviceError
-from vsr_files import SteadyStream, printable
+from vsr_files import SteadyStream, expanded, printable
 from vsr_model import WeightsError, load_weights
 from vsr_settings import ExitCode
 from vsr_upscale.enlarging import upscale
@@ -36,7 +35,10 @@ def execute(chosen: argparse.Namespace, arguments: list[str]) -> int:
     except (UpscaleError, DeviceError, WeightsError) as error:
         console.print(f"error: {error}", soft_wrap=True)
         return _code(error)
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except (OSError, FFmpegError) as error:
+        console.print(f"error: {_unwritten(error, chosen, arguments)}", soft_wrap=True)
+        return ExitCode.SETTINGS
+    except RuntimeError as error:  # torch has none of its own for the CPU
         if not isinstance(error, torch.OutOfMemoryError) and "allocate" not in str(error):
             raise
         reason = str(error).strip().splitlines()[0].split(". ")[0]
@@ -46,9 +48,6 @@ def execute(chosen: argparse.Namespace, arguments: list[str]) -> int:
             soft_wrap=True,
         )
         return ExitCode.DEVICE
-    except (OSError, FFmpegError) as error:
-        console.print(f"error: {_unwritten(error, chosen, arguments)}", soft_wrap=True)
-        return ExitCode.SETTINGS
     except KeyboardInterrupt as interrupt:
         number = getattr(interrupt, "number", signal.SIGINT)
         name = signal.Signals(number).name
@@ -147,7 +146,7 @@ def _cause(error: BaseException) -> BaseException:
 
 def _further(chosen: argparse.Namespace, arguments: list[str]) -> str:
     """How to go on, where something is there to go on with."""
-    out = Path(chosen.out)
+    out = expanded(chosen.out)
     if not out.is_dir() and not Path(f"{out}{SUFFIX}", "job.json").exists():
         return ""
     words = [each for each in arguments if each not in {"--resume", "--overwrite"}]
@@ -165,5 +164,4 @@ def _console() -> Console:
         markup=False,
         emoji=False,
         highlight=False,
-        no_color="NO_COLOR" in os.environ,
     )

@@ -16,7 +16,7 @@ from av.video.stream import VideoStream
 from vsr_data.video import DECODE_ERRORS, opened, reason_of
 from vsr_files import printable
 from vsr_upscale.part import Part
-from vsr_upscale.source import Film
+from vsr_upscale.source import STEP_BACK_S, Film
 
 AnyPacket: TypeAlias = "Packet[Any]"
 
@@ -178,7 +178,7 @@ class Copied:
                 self._output.add_attachment(f"cover.{ending}", f"image/{kind}", bytes(data[0]))
 
     def _is_timed(self, packet: AnyPacket) -> bool:
-        """Give a packet its times, strictly after the last one's, where it has any."""
+        """Give a packet its times on a clock that never starts anew, where it has any."""
         number = packet.stream.index
         if _is_cover(packet.stream):
             packet.pts = packet.dts = 0
@@ -189,7 +189,7 @@ class Copied:
             return False
         restarts = self._film.restarts
         latest = self._latest.get(number)
-        if latest is not None and (latest - packet.dts) * packet.time_base > self._film.step_back_s:
+        if latest is not None and (latest - packet.dts) * packet.time_base > STEP_BACK_S:
             self._restarts[number] += 1
         self._latest[number] = packet.dts
         moved = sum(restarts[: self._restarts[number]], Fraction(0))

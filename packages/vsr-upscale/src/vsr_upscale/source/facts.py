@@ -27,6 +27,9 @@ FINEST: Final = 90_000
 MOST_TICKS: Final = 10_000_000
 """Ticks a second that containers can count; a film with more is timed anew."""
 
+STEP_BACK_S: Final = 1.0
+"""Seconds that a time may lie before the last one's; further back, a clock starts anew."""
+
 UNSPECIFIED: Final = 2  # AVCOL_PRI_UNSPECIFIED and AVCOL_TRC_UNSPECIFIED
 
 
@@ -84,11 +87,6 @@ class Film:
     display_matrix: tuple[int, ...] | None
     mastering_display: bytes | None
     light_level: bytes | None
-
-    @property
-    def step_back_s(self) -> float:
-        """Seconds that a time may lie before the last one's; further back, a clock starts anew."""
-        return 1.0
 
     @property
     def depth(self) -> int:

@@ -12,7 +12,7 @@ from vsr_data.video import DECODE_ERRORS, CutDetector, Tally, frames, reason_of,
 from vsr_files import printable
 from vsr_upscale.errors import SourceError
 from vsr_upscale.part import Part
-from vsr_upscale.source.facts import Film
+from vsr_upscale.source.facts import STEP_BACK_S, Film
 from vsr_upscale.source.fields import deinterlaced
 
 ResultT = TypeVar("ResultT")
@@ -67,7 +67,7 @@ class Clock:
         else:
             pts = round(picture.pts * picture.time_base / tick) - self._shift
         if self._last is not None and pts <= self._last:
-            restarted = (self._last - pts) * tick > self._film.step_back_s
+            restarted = (self._last - pts) * tick > STEP_BACK_S
             if restarted:
                 moved = self._last + self._length - pts
                 self._film.restarts.append(moved * tick)
