@@ -10,7 +10,7 @@ import torch
 from torch.nn.functional import interpolate
 
 from vsr_data.pixels import Pixels
-from vsr_settings.schema import Degradation
+from vsr_settings.degradation import Degradation
 
 
 def degrade(gt_HWC: Pixels, scale: int, degradation: Degradation) -> Pixels:

@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 from vsr_data.pixels import Size
 from vsr_files import expanded
 from vsr_settings import Data, Model
-from vsr_settings.schema import Degradation
+from vsr_settings.degradation import Degradation
 
 Role = Literal["train", "val"]
 SMALLEST_PATCH: Final = 8  # low-resolution pixels; what `data.patch` is at least

@@ -13,7 +13,8 @@ from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
-from vsr_settings.schema import Section, Settings, Wording
+from vsr_settings.schema import Settings
+from vsr_settings.section import Section, Wording
 
 _INTEGER = re.compile(r"[+-]?[0-9](_?[0-9])*", re.ASCII)
 _BOUNDS = {"ge": "low", "gt": "above", "le": "high", "lt": "below", "multiple_of": "multiple_of"}

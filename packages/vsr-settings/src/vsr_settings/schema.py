@@ -4,23 +4,16 @@ Plain frozen models: building one reads no file and no environment, so a stored 
 reloads as it was stored. `vsr_settings.reading` is the only place that consults other sources.
 """
 
-from dataclasses import dataclass
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, Field, Strict, StringConstraints
 
+from vsr_settings.degradation import Degradation
 from vsr_settings.hardware.presets import MemoryFormat, PresetName
+from vsr_settings.section import Section, Wording
 
 Recompute = Literal["auto", "none", "blocks", "segments"]
 Align = Literal["none", "samples"]
-Degradation = Literal["bicubic", "area"]
-
-
-@dataclass(frozen=True)
-class Wording:
-    """Annotation: how a message describes the values that a pattern or a validator allows."""
-
-    text: str
 
 
 def _odd(number: int) -> int:
@@ -70,18 +63,6 @@ OddFrames = Annotated[
     Wording("an odd integer from 3 to 63"),
 ]
 Weight = Annotated[float, Field(ge=0, le=1e6)]
-
-
-class Section(BaseModel):
-    """A frozen group of settings that knows all its names and converts no types."""
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        use_attribute_docstrings=True,
-        allow_inf_nan=False,
-    )
 
 
 class Hardware(Section):
@@ -144,12 +125,24 @@ class Loss(Section):
     """Samples whose VGG16 activations are in memory at once; more is seldom faster."""
 
 
+class Source(Section):
+    """One of several training sources, and how much it counts."""
+
+    path: Text
+    """A source of any kind that `data.train` takes."""
+    weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
+    """Its part of the samples is this over the weights of all sources, whatever its size."""
+    frames: FrameRange = ":"
+    """Frames of every video of it to use, as `first:stop`."""
+
+
 class Data(Section):
     """Where frames come from and how training clips are cut from them."""
 
-    train: Text = "data/train"
-    """Training source: a video, a folder of videos, a folder with `Patches/GT` and `Patches/LR`, or
-    `demo` (the photographs of scikit-image, filmed by a moving camera)."""
+    train: Text | Annotated[tuple[Source, ...], Strict(False), Field(min_length=1)] = "data/train"
+    """Training source: a video, a folder of videos or of numbered pictures, a pattern such as
+    `films/*/`, a folder with `Patches/GT` and `Patches/LR`, shards, or `demo` (the photographs of
+    scikit-image, filmed by a moving camera); or a list of several, `[{path, weight, frames}, …]`."""
     val: Text = "data/val"
     """Validation source, of the same kinds; never trained on."""
     train_frames: FrameRange = ":"
@@ -159,8 +152,21 @@ class Data(Section):
     patch: Annotated[int, Field(ge=8, le=4096)] = 180
     """Side of a low-resolution training crop, in pixels."""
 
+    cuts: Literal["auto", "off"] = "auto"
+    """Scene cuts are found while decoding, and no window crosses one; `off` does not look."""
+    interlaced: Literal["mend", "refuse", "keep"] = "mend"
+    """Video whose frames are made of fields: made whole by libav's filters, telecine undone; or
+    refused; or taken as it is."""
+    hdr: Literal["tonemap", "refuse", "keep"] = "tonemap"
+    """PQ and HLG video: brought to SDR by the curve of BT.2390; or refused; or its code values are
+    taken as they are."""
+    bars: Literal["crop", "keep"] = "crop"
+    """Black bars around the picture."""
+    windows: Literal["detail", "uniform"] = "detail"
+    """How training windows are drawn: by what detail and motion there is in them, or all alike."""
     degradation: Degradation = "bicubic"
-    """How low-resolution frames are made: antialiased bicubic, or means of scale×scale pixels."""
+    """How low-resolution frames are made: `bicubic`, `area`, a preset (`clean`, `dvd`, `web-video`,
+    `phone`), or a table of its own, `[data.degradation]`. Ready-made pairs are taken as they are."""
     workers: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = "auto"
     """Processes that cut training clips; `auto` leaves a core to the training loop."""
     val_windows: Annotated[int, Field(ge=1, le=10_000)] = 4

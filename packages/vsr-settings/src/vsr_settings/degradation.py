@@ -1,0 +1,217 @@
+"""How low-resolution frames are made from sharp ones: a pipeline of parts, or the name of one.
+
+The parts act in the order in which `Pipeline` lists them. What a part draws from a range, it draws
+once for a take, a stretch of frames that are coded together: a window sees one lens and one
+encoder. `share` is how often a part acts: 0.5 leaves every other take without it.
+"""
+
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import AfterValidator, BeforeValidator, Field, Strict
+
+from vsr_settings.section import Section, Wording
+
+
+def _pair(value: Any) -> Any:
+    """One number stands for the range from it to itself."""
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (value, value) if is_number else value
+
+
+def _rising(span: tuple[float, float]) -> tuple[float, float]:
+    if span[0] > span[1]:
+        raise ValueError("must begin with the lower number")
+    return span
+
+
+def _span(low: float, high: float) -> tuple[Any, ...]:
+    return (
+        Strict(False),  # TOML has lists
+        BeforeValidator(_pair),
+        AfterValidator(_rising),
+        Wording(f"a number from {low:g} to {high:g}, or a range [low, high] of such numbers"),
+    )
+
+
+def _number(low: float, high: float) -> Any:
+    return Annotated[float, Strict(), Field(ge=low, le=high)]
+
+
+def _whole(low: int, high: int) -> Any:
+    return Annotated[int, Strict(), Field(ge=low, le=high)]
+
+
+Share = Annotated[float, Field(ge=0, le=1)]
+Sigma = Annotated[tuple[_number(0, 20), _number(0, 20)], *_span(0, 20)]
+Levels = Annotated[tuple[_number(0, 64), _number(0, 64)], *_span(0, 64)]
+Photons = Annotated[tuple[_number(1, 1e6), _number(1, 1e6)], *_span(1, 1e6)]
+Kilobits = Annotated[tuple[_whole(8, 200_000), _whole(8, 200_000)], *_span(8, 200_000)]
+Gop = Annotated[tuple[_whole(1, 600), _whole(1, 600)], *_span(1, 600)]
+Crf51 = Annotated[tuple[_whole(0, 51), _whole(0, 51)], *_span(0, 51)]
+Crf63 = Annotated[tuple[_whole(0, 63), _whole(0, 63)], *_span(0, 63)]
+Quantiser = Annotated[tuple[_whole(1, 31), _whole(1, 31)], *_span(1, 31)]
+
+
+class GaussianBlur(Section):
+    """A round blur of the sharp frame: a lens, or the literature's BD with 1.6."""
+
+    kind: Literal["gaussian"]
+    sigma: Sigma
+    """Standard deviation in pixels of the sharp frame."""
+    share: Share = 1.0
+    """Share of takes that are blurred."""
+
+
+class AnisotropicBlur(Section):
+    """A blur that is longer one way than the other, at any angle: motion, or a poor lens."""
+
+    kind: Literal["anisotropic"]
+    sigma: Sigma
+    """Range that both standard deviations are drawn from, in pixels of the sharp frame."""
+    share: Share = 1.0
+    """Share of takes that are blurred."""
+
+
+class GaussianNoise(Section):
+    """Noise of one strength everywhere, other in every frame."""
+
+    kind: Literal["gaussian"]
+    sigma: Levels
+    """Standard deviation in levels of 255."""
+    share: Share = 1.0
+    """Share of takes that are noisy."""
+
+
+class PoissonNoise(Section):
+    """Noise of counted light: its variance grows with brightness."""
+
+    kind: Literal["poisson"]
+    photons: Photons
+    """Photons that make a white pixel; fewer are noisier."""
+    share: Share = 1.0
+    """Share of takes that are noisy."""
+
+
+class SensorNoise(Section):
+    """Noise of a camera's sensor: of its reading and of the light, a little alike among neighbours
+    in space, as after demosaicing."""
+
+    kind: Literal["sensor"]
+    read: Levels
+    """Standard deviation in black, in levels of 255."""
+    photons: Photons
+    """Photons that make a white pixel."""
+    share: Share = 1.0
+    """Share of takes that are noisy."""
+
+
+class _Codec(Section):
+    gop: Gop = (12, 250)
+    """Frames from one key frame to the next, at most."""
+    bit_rate: Kilobits | None = None
+    """Kilobits a second that the encoder aims at, in place of a quality; left out: a quality."""
+    share: Share = 1.0
+    """Share of takes that are coded."""
+
+
+class H264(_Codec):
+    """x264 at 4:2:0."""
+
+    kind: Literal["h264"]
+    crf: Crf51 = (18, 30)
+    """Constant rate factor; higher is worse."""
+    speed: Literal["ultrafast", "veryfast", "fast", "medium"] = "fast"
+    """x264's preset."""
+
+
+class H265(_Codec):
+    """x265 at 4:2:0."""
+
+    kind: Literal["h265"]
+    crf: Crf51 = (20, 32)
+    """Constant rate factor; higher is worse."""
+    speed: Literal["ultrafast", "veryfast", "fast", "medium"] = "veryfast"
+    """x265's preset."""
+
+
+class Vp9(_Codec):
+    """libvpx's VP9 at 4:2:0."""
+
+    kind: Literal["vp9"]
+    crf: Crf63 = (24, 44)
+    """Constant quality; higher is worse."""
+
+
+class Mpeg2(_Codec):
+    """MPEG-2 at 4:2:0, as on DVDs."""
+
+    kind: Literal["mpeg2"]
+    quantiser: Quantiser = (2, 8)
+    """Scale of the quantiser; higher is worse."""
+    gop: Gop = (12, 15)
+    """Frames from one key frame to the next, at most."""
+
+
+Blur = Annotated[GaussianBlur | AnisotropicBlur, Field(discriminator="kind")]
+Noise = Annotated[GaussianNoise | PoissonNoise | SensorNoise, Field(discriminator="kind")]
+Codec = Annotated[H264 | H265 | Vp9 | Mpeg2, Field(discriminator="kind")]
+Resize = Literal["bicubic", "area", "lanczos", "subsample"]
+Interlacing = Literal["tff", "bff"]
+
+
+class Pipeline(Section):
+    """The parts that make a take's low-resolution frames, in the order in which they act."""
+
+    blur: Blur | None = None
+    """Before the frame is reduced: `gaussian` or `anisotropic`; left out: none."""
+    resize: Resize = "bicubic"
+    """How the frame is reduced: antialiased `bicubic` or `lanczos`, `area` (means of scale × scale
+    pixels), or `subsample` (every scale-th pixel), which wants a blur before it."""
+    noise: Noise | None = None
+    """`gaussian`, `poisson` or `sensor`; left out: none."""
+    chroma: Literal["444", "420"] = "444"
+    """`420` keeps colour at half the resolution, as nearly every film does, coded or not."""
+    interlace: Interlacing | None = None
+    """Fields of two frames woven into one, coded as such, and made whole again by libav's bwdif:
+    upper field first (`tff`) or lower (`bff`); left out: none."""
+    codec: Codec | None = None
+    """A real encoder over the whole take: `h264`, `h265`, `vp9` or `mpeg2`; left out: none."""
+    clean_share: Share = 0.0
+    """Share of takes that are only reduced, so that the network keeps what it can on clean film."""
+    take: Annotated[int, Field(ge=8, le=1024)] = 48
+    """Frames that are degraded together."""
+    uses: Annotated[int, Field(ge=1, le=1_000_000)] = 64
+    """Samples that are cut from a take, on average, before it is made anew with other draws."""
+
+
+DegradationName = Literal["bicubic", "area", "clean", "dvd", "web-video", "phone"]
+Degradation = DegradationName | Pipeline
+
+NAMED: Final[dict[DegradationName, Pipeline]] = {
+    "bicubic": Pipeline(),
+    "area": Pipeline(resize="area"),
+    "clean": Pipeline(),
+    "dvd": Pipeline(
+        blur=GaussianBlur(kind="gaussian", sigma=(0.4, 1.2), share=0.5),
+        noise=GaussianNoise(kind="gaussian", sigma=(0.5, 3.0), share=0.5),
+        chroma="420",
+        interlace="tff",
+        codec=Mpeg2(kind="mpeg2", quantiser=(2, 8)),
+    ),
+    "web-video": Pipeline(
+        chroma="420",
+        codec=H264(kind="h264", crf=(18, 34)),
+        clean_share=0.1,
+    ),
+    "phone": Pipeline(
+        blur=AnisotropicBlur(kind="anisotropic", sigma=(0.3, 2.0), share=0.7),
+        noise=SensorNoise(kind="sensor", read=(0.5, 3.0), photons=(400.0, 6000.0)),
+        chroma="420",
+        codec=H264(kind="h264", crf=(20, 30), speed="veryfast"),
+    ),
+}
+
+
+def pipeline_of(degradation: Degradation) -> Pipeline:
+    """The pipeline that a setting names or is."""
+    return degradation if isinstance(degradation, Pipeline) else NAMED[degradation]
