@@ -84,6 +84,8 @@ def test_a_source_among_several_may_be_split_by_frames():
     assert not allowed(sources(":"), "data.val=a.mp4")
     assert allowed(sources(":"), "data.val=b.mp4")
     assert allowed('data.train=[{path = "demo"}]', "data.val=demo")
+    assert not allowed("data.train=films/*", "data.val=films/a.mp4")
+    assert not allowed("data.train=films/a.mp4", "data.val=films/*")
 
 
 def test_a_folder_of_patches_among_several_holds_out_its_own_pictures(tmp_path):
@@ -111,7 +113,7 @@ def test_what_a_pipeline_hardly_means_is_warned_of_not_refused():
     blur = "blur = {kind = 'gaussian', sigma = 1.6}"
     assert warnings(f"data.degradation={{resize = 'subsample', {blur}}}") == []
     (idle,) = warnings(f"data.degradation={{clean_share = 1, {blur}}}")
-    assert "clean_share is 1, so that blur never act" in idle
+    assert "clean_share is 1, which leaves every take without its blur" in idle
 
 
 def test_a_range_holds_exactly_one_window():
