@@ -71,7 +71,12 @@ class Clip(ABC):
         rows, columns = (slice(start * scale, (start + side) * scale) for start in (y, x))
         return lq_THWC[:, y : y + side, x : x + side], gt_HWC[rows, columns]
 
-    def gt_frames(self, first: int, count: int, rows: slice = ALL_ROWS) -> Pixels:
+    def gt_frames(
+        self,
+        first: int,
+        count: int,
+        rows: slice = ALL_ROWS,  # noqa: ARG002 - of clips that have frames
+    ) -> Pixels:
         """Consecutive sharp frames; the i-th window's low-resolution ones are made from those at i.
 
         Args:
