@@ -36,9 +36,7 @@ LMDB: Final = (
     "under 'LMDB', and name the folder above them"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
-ANIMATED: Final = (
-    "it is an animated WebP, which libav cannot decode; convert it, as to .gif or .mkv"
-)
+ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
