@@ -17,7 +17,7 @@ def _nothing_is_decoded(monkeypatch):
     def decoded(*_, **__):
         raise AssertionError("decoded before it was refused")
 
-    monkeypatch.setattr(video_cache, "frames", decoded)
+    monkeypatch.setattr(video_cache, "FilmReading", decoded)
     monkeypatch.setattr(demo, "film", decoded)
     monkeypatch.setattr(demo, "_photo", decoded)
     monkeypatch.setattr(picture_pairs, "read_rgb", decoded)

@@ -7,8 +7,16 @@ Invariant: `lq_size` times the scale is `gt_size`, and a window never leaves its
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
 
 from vsr_data.pixels import Pixels, Size
+
+
+TYPICAL: Final = 64
+"""Weight of a window whose detail and motion are those of ordinary film, or are not known."""
 
 
 class Clip(ABC):
@@ -20,6 +28,7 @@ class Clip(ABC):
         windows: how many windows it holds, at least 1.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
+        group: which of the footage's sources it is from.
     """
 
     name: str
@@ -27,6 +36,15 @@ class Clip(ABC):
     windows: int
     lq_size: Size
     gt_size: Size
+    group: int = 0
+
+    def weights(self) -> NDArray[np.int64] | None:
+        """How often each window is drawn, relative to others of its source.
+
+        Returns:
+            An integer of at least 1 for every window; None: `TYPICAL` for all of them.
+        """
+        return None
 
     @abstractmethod
     def window(self, i: int) -> tuple[Pixels, Pixels]:
@@ -80,10 +98,19 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Footage:
-    """The clips of a source, sorted by name, and the files that gave none."""
+    """The clips of a source, sorted by name, and the files that gave none.
+
+    Attributes:
+        clips: those that are used.
+        rejected: files that are not, and why.
+        groups: weights of the sources that it was put together from; clips say which is theirs.
+        remarks: files that are used, and what was mended or left out or may spoil training.
+    """
 
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...] = ()
+    groups: tuple[float, ...] = (1.0,)
+    remarks: tuple[tuple[str, str], ...] = ()
 
     @property
     def windows(self) -> int:
