@@ -7,7 +7,7 @@ from data.makers import MODEL, data, noise_video, write_pair
 
 from vsr_data import DataError, check_sources, open_training
 from vsr_data.cache import GIB
-from vsr_data.footage import demo, picture_pairs, video_cache
+from vsr_data.footage import demo, pictures, video_cache
 
 FRAME = 48 * 60 * 3 * (1 + 1 / 9)  # bytes of a frame and its low-resolution version
 
@@ -20,7 +20,7 @@ def _nothing_is_decoded(monkeypatch):
     monkeypatch.setattr(video_cache, "FilmReading", decoded)
     monkeypatch.setattr(demo, "film", decoded)
     monkeypatch.setattr(demo, "_photo", decoded)
-    monkeypatch.setattr(picture_pairs, "read_rgb", decoded)
+    monkeypatch.setattr(pictures, "read_rgb", decoded)
 
 
 def refused(section, match):

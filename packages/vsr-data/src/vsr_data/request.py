@@ -1,4 +1,7 @@
-"""What a source is asked for: the settings of either side of a run, side by side."""
+"""What a source is asked for: the settings of either side of a run, side by side.
+
+Either side has one source or several; each is asked for by a `Request` of its own.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,8 +22,11 @@ class Request:
 
     Attributes:
         role: training or validation; `data.train` and `data.val` are named after it.
-        source: the setting, as the user wrote it.
+        source: the path or word, as the user wrote it.
         frames: frames of every video to use, as `first:stop`.
+        group: the source's number among those of its role.
+        weight: its part of the samples, over the weights of all of them.
+        is_one_of_several: whether the setting is a list of sources.
         patch: side of a low-resolution crop in pixels; None where whole frames are used.
     """
 
@@ -38,21 +44,28 @@ class Request:
     hdr: Literal["tonemap", "refuse", "keep"] = "tonemap"
     bars: Literal["crop", "keep"] = "crop"
     windows: Literal["detail", "uniform"] = "detail"
+    group: int = 0
+    weight: float = 1.0
+    is_one_of_several: bool = False
 
     @classmethod
-    def of(cls, data: Data, model: Model, role: Role) -> Self:
-        """The request that settings make for training or for validation."""
+    def of(cls, data: Data, model: Model, role: Role, group: int = 0) -> Self:
+        """The request that settings make of one source for training or for validation."""
         train = role == "train"
+        source = data.sources(role)[group]
         return cls(
             role=role,
-            source=data.train if train else data.val,
-            frames=data.train_frames if train else data.val_frames,
+            source=source.path,
+            frames=source.frames,
             n_frames=model.n_frames,
             scale=model.scale,
             degradation=data.degradation,
             patch=data.patch if train else None,
             cache_dir=data.cache_dir,
             cache_gib=data.cache_gib,
+            group=group,
+            weight=source.weight,
+            is_one_of_several=train and not isinstance(data.train, str),
             cuts=data.cuts,
             interlaced=data.interlaced,
             hdr=data.hdr,
@@ -60,10 +73,24 @@ class Request:
             windows=data.windows,
         )
 
+    @classmethod
+    def all_of(cls, data: Data, model: Model, role: Role) -> tuple[Self, ...]:
+        """One request for every source of a role, in the order of the settings."""
+        return tuple(cls.of(data, model, role, i) for i in range(len(data.sources(role))))
+
     @property
     def setting(self) -> str:
         """The source as messages name it."""
+        if self.is_one_of_several:
+            return f"data.{self.role}[{self.group}].path = {self.source!r}"
         return f"data.{self.role} = {self.source!r}"
+
+    @property
+    def frames_setting(self) -> str:
+        """The setting that says which frames are used, as messages name it."""
+        if self.is_one_of_several:
+            return f"data.{self.role}[{self.group}].frames"
+        return f"data.{self.role}_frames"
 
     @property
     def place(self) -> Path:

@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from vsr_data.pixels import Pixels, Size
 
+ALL_ROWS: Final = slice(None)
+
 
 TYPICAL: Final = 64
 """Weight of a window whose detail and motion are those of ordinary film, or are not known."""
@@ -26,9 +28,12 @@ class Clip(ABC):
         name: what reports call it; unique within its footage, and text that can be printed.
         source: path of the file it comes from, fit to be printed, or `demo`.
         windows: how many windows it holds, at least 1.
+        frames: how many consecutive sharp frames `gt_frames` gives; 0 where there are none but
+            those of the windows.
+        is_ready_made: whether its low-resolution frames came with it, and are taken as they are.
+        group: which of the footage's sources it is of.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
-        group: which of the footage's sources it is from.
     """
 
     name: str
@@ -36,6 +41,8 @@ class Clip(ABC):
     windows: int
     lq_size: Size
     gt_size: Size
+    frames: int = 0
+    is_ready_made: bool = False
     group: int = 0
 
     def weights(self) -> NDArray[np.int64] | None:
@@ -79,6 +86,29 @@ class Clip(ABC):
         rows, columns = (slice(start * scale, (start + side) * scale) for start in (y, x))
         return lq_THWC[:, y : y + side, x : x + side], gt_HWC[rows, columns]
 
+    def gt_frames(
+        self,
+        first: int,
+        count: int,
+        rows: slice = ALL_ROWS,  # noqa: ARG002 - of clips that have frames
+    ) -> Pixels:
+        """Consecutive sharp frames; the i-th window's low-resolution ones are made from those at i.
+
+        Args:
+            first: the first of them, from 0.
+            count: how many.
+            rows: which rows of each.
+
+        Returns:
+            `gt_THWC`, uint8 RGB.
+
+        Raises:
+            IndexError: the clip does not have them all.
+            DataError: the file has been deleted or damaged since it was opened.
+        """
+        self._check_frames(first, count)
+        raise NotImplementedError(f"{type(self).__name__} has {self.frames} frames but reads none")
+
     @abstractmethod
     def origin(self, i: int) -> str:
         """The file and the frame that the i-th window's ground truth is."""
@@ -86,6 +116,11 @@ class Clip(ABC):
     def _check(self, i: int) -> None:
         if not 0 <= i < self.windows:
             raise IndexError(f"clip {self.name!r} has {self.windows} windows; got {i}")
+
+    def _check_frames(self, first: int, count: int) -> None:
+        if not 0 <= first <= first + count <= self.frames:
+            wanted = f"frames {first} to {first + count}"
+            raise IndexError(f"clip {self.name!r} has {self.frames} frames; got {wanted}")
 
 
 @dataclass(frozen=True)
@@ -98,18 +133,20 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Footage:
-    """The clips of a source, sorted by name, and the files that gave none.
+    """The clips of one side of a run, sorted by name, and the files that gave none.
 
     Attributes:
-        clips: those that are used.
-        rejected: files that are not, and why.
-        groups: weights of the sources that it was put together from; clips say which is theirs.
-        remarks: files that are used, and what was mended or left out or may spoil training.
+        clips: of all sources.
+        rejected: files of all sources that are not used.
+        groups: weight of every source; `Clip.group` counts into it.
+        notes: what was found that a person would want to know, a sentence each.
+        remarks: files that are used, and each with what a person would want to know of it.
     """
 
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...] = ()
     groups: tuple[float, ...] = (1.0,)
+    notes: tuple[str, ...] = ()
     remarks: tuple[tuple[str, str], ...] = ()
 
     @property

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from vsr_data.cache import ChangedFramesError, Entry, Segment, StripReader
 from vsr_data.errors import DataError
 from vsr_data.footage.active import Active
-from vsr_data.footage.clip import TYPICAL, Clip
+from vsr_data.footage.clip import ALL_ROWS, TYPICAL, Clip
 from vsr_data.measures import window_weights
 from vsr_data.pixels import Pixels
 from vsr_files import printable
@@ -45,6 +45,7 @@ class StoredClip(Clip):
     ) -> None:
         self.name = name
         self.source = printable(source)
+        self.frames = segment.frames
         self.windows = segment.frames - n_frames + 1
         self._scale = segment.gt.size[0] // segment.lq.size[0]
         self._active = active or Active.whole(segment.lq.size)
@@ -67,6 +68,15 @@ class StoredClip(Clip):
     def crop(self, i: int, y: int, x: int, side: int) -> tuple[Pixels, Pixels]:
         """A square of the i-th window; no other rows are read."""
         return self._read(i, Active(self._active.top + y, self._active.left + x, side, side))
+
+    def gt_frames(self, first: int, count: int, rows: slice = ALL_ROWS) -> Pixels:
+        """Consecutive sharp frames; no other rows are read."""
+        self._check_frames(first, count)
+        top, bottom, _ = rows.indices(self.gt_size[0])
+        above, left = self._active.top * self._scale, self._active.left * self._scale
+        with self._explained():
+            gt_THWC = self._gt.read(first, count, slice(above + top, above + bottom))
+        return gt_THWC[:, :, left : left + self.gt_size[1]]
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""

@@ -49,6 +49,7 @@ def describe(
         rejected = [(each.path, each.reason) for each in footage.rejected]
         yield from _listed("not used   ", rejected)
         yield from _listed("footage    ", footage.remarks)
+        yield from (f"footage     {note}" for note in footage.notes)
     for note in platform.notes:
         yield f"note        {note}"
 
