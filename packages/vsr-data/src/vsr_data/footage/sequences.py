@@ -192,9 +192,8 @@ def _same(run: Numbered, lq: Numbered | None) -> Numbered | None:
 
 def _clips(runs: list[Run], request: Request, levels: Levels) -> tuple[PictureSequenceClip, ...]:
     is_area = pipeline_of(request.degradation).resize == "area"
-    names = {
-        key: iter(each) for key, each in clip_names(Counter(run.gt.key for run in runs)).items()
-    }
+    counts = Counter(run.gt.key for run in runs)
+    names = {key: iter(each) for key, each in clip_names(counts, levels).items()}
     clips = [
         PictureSequenceClip(
             next(names[run.gt.key]),
