@@ -7,16 +7,19 @@ in it, and anything else is a video or a folder of videos.
 from pathlib import Path
 from typing import Final
 
+from vsr_data.degradation import require_encoders
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage, Rejected
+from vsr_data.footage.degraded_clip import degraded
 from vsr_data.footage.demo import check_demo, open_demo
 from vsr_data.footage.picture_pairs import holds_picture_pairs, open_picture_pairs
 from vsr_data.footage.png import read_size
 from vsr_data.footage.video_cache import Survey, check_room
 from vsr_data.footage.videos import SUFFIXES, check_videos, open_videos, video_files
 from vsr_data.request import Request, Role
-from vsr_files import printable
+from vsr_files import expanded, printable
 from vsr_settings import Data, Model
+from vsr_settings.degradation import pipeline_of
 
 DEMO: Final = "demo"
 ROLES: Final[tuple[Role, Role]] = ("train", "val")
@@ -29,7 +32,7 @@ def open_training(data: Data, model: Model) -> Footage:
     Raises:
         DataError: nothing usable remains, or the cache is too small; the message names the files.
     """
-    return _open(data, model, "train")
+    return _degraded(_open(data, model, "train"), data, model)
 
 
 def open_validation(data: Data, model: Model) -> Footage:
@@ -38,7 +41,7 @@ def open_validation(data: Data, model: Model) -> Footage:
     Raises:
         DataError: nothing usable remains, or the cache is too small; the message names the files.
     """
-    return _open(data, model, "val")
+    return _degraded(_open(data, model, "val"), data, model)
 
 
 def check_sources(data: Data, model: Model) -> None:
@@ -50,6 +53,7 @@ def check_sources(data: Data, model: Model) -> None:
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
     """
+    require_encoders(pipeline_of(data.degradation))
     surveys = [_checked(Request.of(data, model, role)) for role in ROLES]
     videos = [found for found in surveys if found is not None]
     if videos:
@@ -71,6 +75,12 @@ def _checked(request: Request) -> Survey | None:
     if not found.entries and not found.headers:
         raise DataError(_nothing_usable(request, found.rejections()))
     return found
+
+
+def _degraded(footage: Footage, data: Data, model: Model) -> Footage:
+    """Footage as the pipeline of the settings shows it."""
+    pipeline = pipeline_of(data.degradation)
+    return degraded(footage, model.n_frames, pipeline, expanded(data.cache_dir))
 
 
 def _open(data: Data, model: Model, role: Role) -> Footage:

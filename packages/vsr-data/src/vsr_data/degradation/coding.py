@@ -17,7 +17,7 @@ import av
 
 from vsr_data.errors import DataError
 from vsr_data.degradation.frames import LIMITED_RANGE, coding_for
-from vsr_settings.degradation import Interlacing
+from vsr_settings.degradation import Interlacing, Pipeline
 
 Kind = Literal["h264", "h265", "vp9", "mpeg2"]
 
@@ -58,12 +58,15 @@ class Encoding:
     speed: str = ""
 
 
-def require_encoder(kind: Kind) -> None:
-    """Refuse a codec that this PyAV cannot encode and decode.
+def require_encoders(pipeline: Pipeline) -> None:
+    """Refuse a pipeline whose codec this PyAV cannot encode and decode.
 
     Raises:
         DataError: naming it.
     """
+    if pipeline.codec is None:
+        return
+    kind = pipeline.codec.kind
     try:
         Codec(ENCODERS[kind], "w")
         Codec(DECODERS[kind], "r")

@@ -23,6 +23,8 @@ class StoredClip(Clip):
         shown_as: what an origin calls the source, if not by its own name.
     """
 
+    keeps_reduced = True
+
     def __init__(
         self,
         name: str,
@@ -35,6 +37,7 @@ class StoredClip(Clip):
     ) -> None:
         self.name = name
         self.source = printable(source)
+        self.identity = f"{entry.folder.name}:{segment.first}"
         self.frames = segment.frames
         self.windows = segment.frames - n_frames + 1
         self.lq_size = segment.lq.size
@@ -59,6 +62,12 @@ class StoredClip(Clip):
         self._check_frames(first, count)
         with self._explained():
             return self._gt.read(first, count, rows)
+
+    def reduced_frames(self, first: int, count: int) -> Pixels:
+        """The low-resolution frames that were written beside the sharp ones."""
+        self._check_frames(first, count)
+        with self._explained():
+            return self._lq.read(first, count)
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""

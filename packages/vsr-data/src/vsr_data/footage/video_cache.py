@@ -115,7 +115,7 @@ def _key(path: Path, request: Request) -> str:
         mtime_ns=stat.st_mtime_ns,
         frames=[wanted.first, wanted.stop],
         scale=request.scale,
-        degradation=request.degradation,
+        degradation=request.reduction,
     )
 
 
@@ -232,7 +232,7 @@ def _decode_into(writer: EntryWriter, path: Path, request: Request, tally: Tally
             tally.note(f"{frame.picture.format.name} frames cannot be used: {reason_of(error)}")
             continue
         gt_HWC = rgb_HWC[: height - height % scale, : width - width % scale].copy()
-        writer.append(frame.number, gt_HWC, degrade(gt_HWC, scale, request.degradation))
+        writer.append(frame.number, gt_HWC, degrade(gt_HWC, scale, request.reduction))
     writer.census.decoded, writer.census.damaged = tally.decoded, tally.damaged
     writer.census.notes = tally.notes
 
