@@ -63,7 +63,7 @@ class DegradedClip(Clip):
     def at(self, step: int) -> "DegradedClip":
         """The clip as an optimiser step sees it."""
         seen = copy(self)  # both know the same open takes
-        seen._step = step
+        seen._step = step  # noqa: SLF001 - its own
         return seen
 
     def window(self, i: int) -> tuple[Pixels, Pixels]:
