@@ -119,7 +119,7 @@ def made_whole(frames: Iterable[VideoFrame], order: Interlacing) -> Iterator[Vid
 
 def _packets(
     frames: Iterable[VideoFrame], encoding: Encoding, interlace: Interlacing | None
-) -> Iterator[Packet[VideoStream]]:
+) -> Iterator["Packet[VideoStream]"]:
     encoder: VideoCodecContext | None = None
     for frame in frames:
         if encoder is None:

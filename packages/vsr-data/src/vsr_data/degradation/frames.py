@@ -118,8 +118,9 @@ def _woven(upper: Planes, lower: Planes, chroma: Chroma) -> Planes:
 
 def _halved(plane_hw: NDArray[np.float32], first: float = 0.5) -> NDArray[np.float32]:
     """Halve both sides; `first` is the weight of the upper one of two rows."""
-    rows = first * plane_hw[::2] + (1 - first) * plane_hw[1::2]
-    return 0.5 * (rows[:, ::2] + rows[:, 1::2])
+    upper, lower, half = (np.float32(weight) for weight in (first, 1 - first, 0.5))
+    rows = upper * plane_hw[::2] + lower * plane_hw[1::2]
+    return half * (rows[:, ::2] + rows[:, 1::2])
 
 
 def _frame(planes: Planes, number: int) -> VideoFrame:
