@@ -31,6 +31,8 @@ class StoredClip(Clip):
             windows alike.
     """
 
+    keeps_reduced = True
+
     def __init__(
         self,
         name: str,
@@ -45,6 +47,7 @@ class StoredClip(Clip):
     ) -> None:
         self.name = name
         self.source = printable(source)
+        self.identity = f"{entry.folder.name}:{segment.first}"
         self.frames = segment.frames
         self.windows = segment.frames - n_frames + 1
         self._scale = segment.gt.size[0] // segment.lq.size[0]
@@ -77,6 +80,12 @@ class StoredClip(Clip):
         with self._explained():
             gt_THWC = self._gt.read(first, count, slice(above + top, above + bottom))
         return gt_THWC[:, :, left : left + self.gt_size[1]]
+
+    def reduced_frames(self, first: int, count: int) -> Pixels:
+        """The low-resolution frames that were written beside the sharp ones."""
+        self._check_frames(first, count)
+        with self._explained():
+            return self._lq.read(first, count)
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""
