@@ -47,13 +47,13 @@ class StoredClip(Clip):
     ) -> None:
         self.name = name
         self.source = printable(source)
-        self.identity = f"{entry.folder.name}:{segment.first}"
         self.frames = segment.frames
         self.windows = segment.frames - n_frames + 1
         self._scale = segment.gt.size[0] // segment.lq.size[0]
         self._active = active or Active.whole(segment.lq.size)
         self.lq_size = self._active.size
         self.gt_size = self.lq_size[0] * self._scale, self.lq_size[1] * self._scale
+        self.identity = f"{entry.folder.name} {segment.numbers[0]} {self._active}"
         self._shown_as = shown_as or self.source
         self._numbers = segment.numbers
         self._n_frames = n_frames
@@ -84,8 +84,10 @@ class StoredClip(Clip):
     def reduced_frames(self, first: int, count: int) -> Pixels:
         """The low-resolution frames that were written beside the sharp ones."""
         self._check_frames(first, count)
+        top, left, (height, width) = self._active.top, self._active.left, self.lq_size
         with self._explained():
-            return self._lq.read(first, count)
+            lq_THWC = self._lq.read(first, count, slice(top, top + height))
+        return lq_THWC[:, :, left : left + width]
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""
