@@ -11,12 +11,12 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from vsr_data.commands import doctor
+from vsr_data.commands import cache, doctor
 from vsr_data.errors import DataError
 from vsr_settings import ExitCode, SettingsError
 
 BROKEN_PIPE: Final = 141
-_COMMANDS: Final = (doctor,)
+_COMMANDS: Final = (doctor, cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

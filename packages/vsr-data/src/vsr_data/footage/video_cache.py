@@ -197,7 +197,7 @@ def _wanted(surveys: list[Survey]) -> int:
 def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
     request, key, tally = found.request, found.keys[path], Tally()
     try:
-        with found.store.write(key, budget) as writer:
+        with found.store.write(key, budget, printable(path)) as writer:
             _decode_into(writer, path, request, tally)
     except CacheFullError as error:
         about = max(budget.limit, budget.used + _wanted_bytes(header, request))
