@@ -41,11 +41,14 @@ def open_validation(data: Data, model: Model) -> Footage:
     return _open(data, model, "val")
 
 
-def check_sources(data: Data, model: Model) -> None:
+def check_sources(data: Data, model: Model) -> list[Survey]:
     """Refuse what cannot be trained or validated on before anything is decoded.
 
     Both sources are looked at: whether they are there, what they hold, the headers of their files,
     what the cache knows of them, and whether their frames will fit into it.
+
+    Returns:
+        What is known of the videos among them.
 
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
@@ -54,6 +57,7 @@ def check_sources(data: Data, model: Model) -> None:
     videos = [found for found in surveys if found is not None]
     if videos:
         check_room(videos)
+    return videos
 
 
 def _checked(request: Request) -> Survey | None:

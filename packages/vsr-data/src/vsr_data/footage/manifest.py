@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import IO, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from vsr_data.errors import UnusableFileError
 from vsr_data.pixels import Size
@@ -19,6 +19,8 @@ FORMAT: Final = 1
 MANIFEST: Final = "manifest.jsonl"
 UNFINISHED: Final = ".prepare"
 """Folder beside the files of what is not complete yet."""
+ROWS_DIGEST: Final = "rows_sha256"
+"""In the header: SHA-256 of all lines after it."""
 
 Side = Literal["gt", "lq"]
 
@@ -114,7 +116,7 @@ class Manifest:
                     yield json.loads(line)
         except (OSError, ValueError) as error:
             raise UnusableFileError(f"it cannot be read: {error}") from error
-        if json.loads(head)["rows_sha256"] != digest.hexdigest():
+        if json.loads(head)[ROWS_DIGEST] != digest.hexdigest():
             raise UnusableFileError("its lines are not those that were written; prepare it again")
 
 
@@ -130,21 +132,12 @@ def read_manifest(folder: Path) -> Manifest | None:
             header = json.loads(file.readline(1 << 20))
         if header["format"] != FORMAT:
             raise UnusableFileError(f"its format is {header['format']}; this version reads {FORMAT}")
-        int(header["scale"]), int(header["n_frames"]), str(header["rows_sha256"])
+        int(header["scale"]), int(header["n_frames"]), str(header[ROWS_DIGEST])
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UnusableFileError(f"it is not a manifest of prepared windows: {error}") from error
     return Manifest(path, header)
-
-
-def write_manifest(file: IO[bytes], header: dict[str, Any], lines: list[bytes]) -> None:
-    """Write a manifest of windows' lines."""
-    digest = hashlib.sha256()
-    for line in lines:
-        digest.update(line)
-    file.write(line_of({**header, "rows_sha256": digest.hexdigest()}))
-    file.writelines(lines)
 
 
 def line_of(values: dict[str, Any]) -> bytes:

@@ -10,6 +10,7 @@ import platform
 import re
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -105,6 +106,7 @@ def plan_of(wanted: Wanted, footage: dict[Role, Footage]) -> Plan:
         "n_frames": settings.model.n_frames,
         **wanted.facts(),
         "count": {role: len(picks[role]) for role in footage},
+        "films": _films(footage),
         "chosen": _digest([_facts(part, footage[part.role].clips) for part in parts]),
         "rejected": [[item.path, item.reason] for each in footage.values() for item in each.rejected],
         "versions": versions(),
@@ -130,7 +132,7 @@ def require_going_on(before: dict[str, Any], now: dict[str, Any]) -> None:
         DataError: naming what differs.
     """
     _require_equal(before["versions"], now["versions"], "other versions")
-    if before["chosen"] != now["chosen"]:
+    if (before["chosen"], before["films"]) != (now["chosen"], now["films"]):
         raise DataError(
             "it was begun with other footage: files of the source have been added, removed or "
             "changed since; name another folder, or remove this one"
@@ -217,8 +219,22 @@ def _facts(part: Part, clips: tuple[Clip, ...]) -> list[Any]:
         [key, clips[pick.clip].name, *clips[pick.clip].gt_size, pick.window, pick.y, pick.x]
         for key, pick in part.picks
     ]
-    sources = sorted({clips[pick.clip].source for _, pick in part.picks})
-    return [part.number, part.role, part.file, rows, sources]
+    return [part.number, part.role, part.file, rows]
+
+
+def _films(footage: dict[Role, Footage]) -> list[list[Any]]:
+    """The files that clips come from, and their sizes."""
+    names = sorted({clip.source for each in footage.values() for clip in each.clips})
+    return [[name, size_of(name)] for name in names]
+
+
+def size_of(film: str) -> int | None:
+    """Size of a file in bytes; None where it is none, as the demo."""
+    path = Path(film)
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def _digest(values: list[Any]) -> str:

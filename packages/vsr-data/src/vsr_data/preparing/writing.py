@@ -53,7 +53,7 @@ def rows_file(out: Path, part: int) -> Path:
 
 def write_part(
     clips: dict[Role, tuple[Clip, ...]], out: Path, patch: int | None, part: Part
-) -> int:
+) -> Part:
     """Write a part's files, then its rows.
 
     Args:
@@ -63,7 +63,7 @@ def write_part(
         part: what to write.
 
     Returns:
-        How many windows it has.
+        The part.
 
     Raises:
         DataError: footage has been deleted or damaged.
@@ -71,11 +71,11 @@ def write_part(
     """
     side = patch if part.role == "train" else None
     windows = (_window(clips[part.role][pick.clip], key, pick, side) for key, pick in part.picks)
-    write = _pairs(out, part, windows) if part.file is None else _shard(out, part, windows)
-    lines = [row.as_line() for row in write]
+    rows = _pairs(out, part, windows) if part.file is None else _shard(out, part, windows)
+    lines = [row.as_line() for row in rows]
     with replacing(rows_file(out, part.number)) as file:
         file.writelines(lines)
-    return len(lines)
+    return part
 
 
 @dataclass(frozen=True)
