@@ -18,6 +18,7 @@ from vsr_data.footage.kinds import (
     Pairs,
     PictureFolders,
     Septuplets,
+    Shards,
     Videos,
     contents_of,
 )
@@ -26,6 +27,7 @@ from vsr_data.footage.picture_folders import open_picture_folders
 from vsr_data.footage.picture_pairs import open_picture_pairs
 from vsr_data.footage.png import read_size
 from vsr_data.footage.septuplets import open_septuplets
+from vsr_data.footage.shards import open_shards
 from vsr_data.footage.video_cache import Survey, check_room, held_elsewhere
 from vsr_data.footage.videos import check_videos, open_videos
 from vsr_data.request import Request, Role
@@ -94,7 +96,7 @@ def _checked(contents: Contents, request: Request) -> list[Survey]:
             case Pairs():
                 footage = open_picture_pairs(kind.place, request, measure=read_size)
                 is_usable, rejected = is_usable or bool(footage.clips), rejected + footage.rejected
-            case PictureFolders() | Septuplets():
+            case PictureFolders() | Septuplets() | Shards():
                 footage = _opened(kind, request, [])
                 is_usable, rejected = is_usable or bool(footage.clips), rejected + footage.rejected
             case _:
@@ -140,6 +142,8 @@ def _opened(kind: Kind, request: Request, elsewhere: Elsewhere) -> Footage:
             return open_picture_pairs(kind.place, request)
         case Septuplets():
             return open_septuplets(kind.place, request)
+        case Shards():
+            return open_shards(kind.place, request)
         case PictureFolders():
             return open_picture_folders(list(kind.places), request)
         case Videos():

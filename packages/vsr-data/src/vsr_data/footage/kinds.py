@@ -2,10 +2,12 @@
 
 1. the word `demo`: photographs that scikit-image carries;
 2. a folder with `Patches` or `Val/GT`: ready-made pairs;
-3. a folder with `sep_trainlist.txt` or `sep_testlist.txt`: Vimeo-90K's septuplets;
-4. a folder with a `data.mdb`: an LMDB, which has to be converted first;
-5. a folder with videos in it, or a file: videos;
-6. a folder of numbered pictures, or one whose subfolders hold them: clips of pictures.
+3. a folder with a manifest of shards;
+4. a folder with `sep_trainlist.txt` or `sep_testlist.txt`: Vimeo-90K's septuplets;
+5. a folder with a `data.mdb`: an LMDB, which has to be converted first;
+6. a folder with videos in it, or a file: videos;
+7. a folder with tar files in it, or a tar file: shards;
+8. a folder of numbered pictures, or one whose subfolders hold them: clips of pictures.
 
 The first that fits decides.
 """
@@ -17,12 +19,14 @@ from pathlib import Path
 from typing import Final
 
 from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.manifest import MANIFEST, UNFINISHED
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
 from vsr_data.footage.pictures import is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
+from vsr_data.footage.shards import shard_files
 from vsr_data.footage.videos import SUFFIXES, is_video
 from vsr_data.request import Request
 from vsr_files import printable
@@ -34,6 +38,13 @@ MOST_PROBED: Final = 100  # subfolders that are looked into for a hint
 LMDB: Final = (
     "it is an LMDB database; write its pictures into folders, one a clip, as docs/data.md shows "
     "under 'LMDB', and name the folder above them"
+)
+UNPREPARED: Final = (
+    "it is not finished; run the same `python -m vsr_data prepare` again, and it goes on"
+)
+PACKED: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+COMPRESSED: Final = (
+    "its tar files are compressed, and windows are read at any place in them; unpack them to .tar"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
 
@@ -71,7 +82,14 @@ class PictureFolders:
     places: tuple[Path, ...]
 
 
-Kind = Demo | Pairs | Septuplets | Videos | PictureFolders
+@dataclass(frozen=True)
+class Shards:
+    """A folder of tar files of windows, or one of them."""
+
+    place: Path
+
+
+Kind = Demo | Pairs | Shards | Septuplets | Videos | PictureFolders
 
 
 @dataclass
@@ -141,11 +159,15 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
     if not place.is_dir():
         if is_picture(place.name):
             raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
-        return Videos((place,))
+        return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
+    if (place / UNFINISHED).is_dir() and not (place / MANIFEST).exists():
+        raise UnusableFileError(UNPREPARED)
     if is_match and is_low_resolution(place.name):
         raise UnusableFileError("its name says that its pictures are the low-resolution ones")
     if holds_picture_pairs(place):
         return Pairs(place)
+    if (place / MANIFEST).is_file():
+        return Shards(place)
     if holds_septuplets(place):
         return Septuplets(place)
     try:
@@ -156,6 +178,10 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         if videos:
             rejected.update({place / name: STILL for name in names if is_picture(name)})
             return Videos(tuple(videos))
+        if shard_files(place):
+            return Shards(place)
+        if any(name.lower().endswith(PACKED) for name in names):
+            raise UnusableFileError(COMPRESSED)
         if holds_picture_folders(place):
             return PictureFolders((place,))
     except OSError as error:
