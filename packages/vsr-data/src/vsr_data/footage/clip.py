@@ -31,6 +31,8 @@ class Clip(ABC):
         frames: how many consecutive sharp frames `gt_frames` gives; 0 where there are none but
             those of the windows.
         is_ready_made: whether its low-resolution frames came with it, and are taken as they are.
+        is_sharded: whether each sample of a step is to be drawn from a part of its own, so that
+            processes read few files each.
         group: which of the footage's sources it is of.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
@@ -43,6 +45,7 @@ class Clip(ABC):
     gt_size: Size
     frames: int = 0
     is_ready_made: bool = False
+    is_sharded: bool = False
     group: int = 0
 
     def weights(self) -> NDArray[np.int64] | None:

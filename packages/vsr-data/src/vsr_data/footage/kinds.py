@@ -157,37 +157,49 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         UnusableFileError: it is none.
     """
     if not place.is_dir():
-        if is_picture(place.name):
-            raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
-        return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
-    if (place / UNFINISHED).is_dir() and not (place / MANIFEST).exists():
-        raise UnusableFileError(UNPREPARED)
+        return _kind_of_file(place)
     if is_match and is_low_resolution(place.name):
         raise UnusableFileError("its name says that its pictures are the low-resolution ones")
-    if holds_picture_pairs(place):
-        return Pairs(place)
-    if (place / MANIFEST).is_file():
-        return Shards(place)
-    if holds_septuplets(place):
-        return Septuplets(place)
     try:
-        names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
-        if "data.mdb" in names:
-            raise UnusableFileError(LMDB)
-        videos = [place / name for name in names if is_video(place / name)]
-        if videos:
-            rejected.update({place / name: STILL for name in names if is_picture(name)})
-            return Videos(tuple(videos))
-        if shard_files(place):
-            return Shards(place)
-        if any(name.lower().endswith(PACKED) for name in names):
-            raise UnusableFileError(COMPRESSED)
-        if holds_picture_folders(place):
-            return PictureFolders((place,))
+        return _laid_out(place) or _kind_by_files(place, rejected)
     except OSError as error:
         raise UnusableFileError(
             f"it cannot be read: {error.strerror}; mend its permissions or name another source"
         ) from error
+
+
+def _kind_of_file(place: Path) -> Kind:
+    if is_picture(place.name):
+        raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
+    return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
+
+
+def _laid_out(place: Path) -> Kind | None:
+    """The kind of a folder that says by its layout what it is; None for others."""
+    if (place / UNFINISHED).is_dir() and not (place / MANIFEST).exists():
+        raise UnusableFileError(UNPREPARED)
+    if holds_picture_pairs(place):
+        return Pairs(place)
+    if (place / MANIFEST).is_file():
+        return Shards(place)
+    return Septuplets(place) if holds_septuplets(place) else None
+
+
+def _kind_by_files(place: Path, rejected: dict[Path, str]) -> Kind:
+    """The kind of a folder by what is in it."""
+    names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
+    if "data.mdb" in names:
+        raise UnusableFileError(LMDB)
+    videos = [place / name for name in names if is_video(place / name)]
+    if videos:
+        rejected.update({place / name: STILL for name in names if is_picture(name)})
+        return Videos(tuple(videos))
+    if shard_files(place):
+        return Shards(place)
+    if any(name.lower().endswith(PACKED) for name in names):
+        raise UnusableFileError(COMPRESSED)
+    if holds_picture_folders(place):
+        return PictureFolders((place,))
     raise UnusableFileError(_no_source(place, names))
 
 

@@ -131,7 +131,7 @@ def read_manifest(folder: Path) -> Manifest | None:
         with path.open("rb") as file:
             header = json.loads(file.readline(1 << 20))
         if header["format"] != FORMAT:
-            raise UnusableFileError(f"its format is {header['format']}; this version reads {FORMAT}")
+            raise UnusableFileError(f"its format is {header['format']}; only {FORMAT} is read")
         int(header["scale"]), int(header["n_frames"]), str(header[ROWS_DIGEST])
     except (FileNotFoundError, NotADirectoryError):
         return None

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-from numpy.typing import NDArray
 
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip
 from vsr_data.footage.png import HEADER, decoded_rgb, size_in
-from vsr_data.footage.shard_index import FILM, FRAME, GT, LQ, UNKNOWN
+from vsr_data.footage.shard_index import FILE, FILM, FRAME, GT, LQ, UNKNOWN, Rows
 from vsr_data.pixels import Pixels, Size
 from vsr_files import printable
 
@@ -28,8 +27,7 @@ class ShardClip(Clip):
     Args:
         name: what reports call it.
         paths: the shards; places count into them.
-        places_N7: where the windows are, as of `Rows`.
-        digests_N2: of their pictures; None where they are not known.
+        rows: where the windows are; at least one.
         lq_size: (height, width) of a low-resolution frame.
         scale: enlargement of each side.
         n_frames: frames of a window.
@@ -43,8 +41,7 @@ class ShardClip(Clip):
         self,
         name: str,
         paths: tuple[Path, ...],
-        places_N7: NDArray[np.int64],
-        digests_N2: NDArray[np.uint64] | None,
+        rows: Rows,
         lq_size: Size,
         *,
         scale: int,
@@ -52,12 +49,12 @@ class ShardClip(Clip):
         films: tuple[str, ...] = (),
     ) -> None:
         self.name = name
-        self.source = printable(paths[places_N7[0, 0]])
+        self._places_N7, self._digests_N2 = rows.places_N7(), rows.digests_N2()
+        self.source = printable(paths[self._places_N7[0, FILE]])
         self.lq_size = lq_size
         self.gt_size = lq_size[0] * scale, lq_size[1] * scale
-        self.windows = len(places_N7)
+        self.windows = len(self._places_N7)
         self._paths = paths
-        self._places_N7, self._digests_N2 = places_N7, digests_N2
         self._n_frames = n_frames
         self._films = films
         self._is_checked = np.zeros((self.windows, 2), np.bool_)
@@ -96,25 +93,27 @@ class ShardClip(Clip):
             return f"at byte {offset}"
 
     def _path(self, i: int) -> Path:
-        return self._paths[self._places_N7[i, 0]]
+        return self._paths[self._places_N7[i, FILE]]
 
     def _picture(self, i: int, column: int, size: Size) -> Pixels:
-        side = (GT, LQ).index(column)
         try:
             data = self._bytes(i, column)
-            if self._digests_N2 is not None and not self._is_checked[i, side]:
-                if int.from_bytes(hashlib.sha256(data).digest()[:8]) != self._digests_N2[i, side]:
-                    raise UnusableFileError("its bytes have changed on the disk")
-                self._is_checked[i, side] = True
-            found = size_in(data[:HEADER])
-            if found != size:
-                raise UnusableFileError(f"it was {_shown(size)} and is now {_shown(found)}")
+            self._compare(data, i, (GT, LQ).index(column))
+            _require_size(data, size)
             return decoded_rgb(data)
         except UnusableFileError as error:
             raise DataError(
                 f"sample {self._member(i)} of shard {printable(self._path(i))!r} is no longer "
                 f"usable: {error}; {REMEDY}"
             ) from error
+
+    def _compare(self, data: bytes, i: int, side: int) -> None:
+        """Compare a picture with its digest, once in a process."""
+        if self._digests_N2 is None or self._is_checked[i, side]:
+            return
+        if int.from_bytes(hashlib.sha256(data).digest()[:8]) != self._digests_N2[i, side]:
+            raise UnusableFileError("its bytes have changed on the disk")
+        self._is_checked[i, side] = True
 
     def _bytes(self, i: int, column: int) -> bytes:
         offset, count = (int(number) for number in self._places_N7[i, column : column + 2])
@@ -129,5 +128,8 @@ class ShardClip(Clip):
         return data
 
 
-def _shown(size: Size) -> str:
-    return f"{size[1]}×{size[0]}"
+def _require_size(data: bytes, size: Size) -> None:
+    """Look at a picture's header again: shards without digests may be other ones by now."""
+    found = size_in(data[:HEADER])
+    if found != size:
+        raise UnusableFileError(f"it was {size[1]}×{size[0]} and is now {found[1]}×{found[0]}")

@@ -40,8 +40,8 @@ class Rows:
             they are not known.
     """
 
-    places: array[int] = field(default_factory=lambda: array("q"))
-    digests: array[int] = field(default_factory=lambda: array("Q"))
+    places: "array[int]" = field(default_factory=lambda: array("q"))
+    digests: "array[int]" = field(default_factory=lambda: array("Q"))
 
     def add(self, *places: int) -> None:
         """Add a window's places."""
@@ -92,7 +92,7 @@ def samples_of(path: Path) -> Iterator[Sample]:
     try:
         with open_regular(path) as file, tarfile.open(fileobj=file, mode="r:") as tar:
             while (member := tar.next()) is not None:
-                tar.members = []  # else there would be an object for every member
+                tar.members = []  # type: ignore[attr-defined]  # else all would be kept
                 found = _KEY.match(member.name)
                 if found is None or not member.isreg() or member.sparse is not None:
                     continue
@@ -150,8 +150,8 @@ def scan(path: Path, number: int, scale: int, n_frames: int) -> tuple[dict[Size,
 def _foreign(suffixes: set[str]) -> str:
     seen = ", ".join(f".{suffix}" for suffix in sorted(suffixes)[:MOST_NAMED])
     return (
-        f"its samples have {seen or 'no members'}; a sample must have .gt.png, the centre frame, and "
-        ".lq.png, the low-resolution frames one above the other, oldest first"
+        f"its samples have {seen or 'no members'}; a sample must have .gt.png, the centre frame, "
+        "and .lq.png, the low-resolution frames one above the other, oldest first"
     )
 
 

@@ -4,7 +4,9 @@ A clip is what one shard has of windows of one size, or, for validation, what wa
 clip. A manifest is believed on where pictures lie, and their digests on whether they are there.
 """
 
+from array import array
 from collections import Counter, defaultdict
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -72,12 +74,13 @@ def _by_manifest(place: Path, manifest: Manifest, request: Request) -> Footage:
     if not listed.rows:
         option = "with --val SOURCE" if request.role == "val" else "with windows for training"
         raise UnusableFileError(f"it lists none for data.{request.role}; prepare it {option}")
-    unusable = {name: reason for name, end in listed.ends.items() if (reason := _why(place / name, end))}
-    rejected = {place / name: reason for name, reason in unusable.items()}
+    reasons = {name: _why(place / name, end) for name, end in listed.ends.items()}
+    rejected = {place / name: reason for name, reason in reasons.items() if reason is not None}
+    unusable = frozenset(path.name for path in rejected)
     for path in shard_files(place):
         if path.name not in listed.ends:
             rejected[path] = "the manifest does not list it; take one of the two away"
-    return listed.footage(place, frozenset(unusable), rejected)
+    return listed.footage(place, unusable, rejected)
 
 
 def _why(path: Path, end: int) -> str | None:
@@ -87,7 +90,7 @@ def _why(path: Path, end: int) -> str | None:
     except OSError as error:
         return f"the manifest lists it, but it cannot be read: {error.strerror}"
     if size < end:
-        return f"it has {size} bytes and the manifest lists {end}; copy it again, or prepare it again"
+        return f"it has {size} bytes and the manifest lists {end}; copy or prepare it again"
     return None
 
 
@@ -122,13 +125,12 @@ class _Listed:
             self._films.setdefault(str(row["source"]), len(self._films)),
         )
 
-    def footage(
-        self, place: Path, unusable: frozenset[str], rejected: dict[Path, str]
-    ) -> Footage:
+    def footage(self, place: Path, unusable: frozenset[str], rejected: dict[Path, str]) -> Footage:
         """Clips of the files that can be used."""
         bad = [number for name, number in self._files.items() if name in unusable]
-        paths, films = tuple(place / name for name in self._files), tuple(self._films)
-        return _footage(self.rows, bad, paths, films, rejected, self._request)
+        names = _Names(tuple(place / name for name in self._files), tuple(self._films))
+        rows = {group: _without(found, bad) for group, found in self.rows.items()}
+        return _footage(rows, names, rejected, self._request)
 
 
 def _by_headers(paths: list[Path], request: Request) -> Footage:
@@ -145,41 +147,51 @@ def _by_headers(paths: list[Path], request: Request) -> Footage:
         if reasons:
             more = f"; and {len(reasons) - 1} more samples" if len(reasons) > 1 else ""
             rejected[path] = f"{reasons[0]}{more}"
-    return _footage(rows, [], tuple(paths), (), rejected, request)
+    return _footage(rows, _Names(tuple(paths)), rejected, request)
+
+
+@dataclass(frozen=True)
+class _Names:
+    """What the numbers in places stand for."""
+
+    paths: tuple[Path, ...]
+    films: tuple[str, ...] = ()
+
+
+def _without(rows: Rows, files: list[int]) -> Rows:
+    """The windows that are not in some files."""
+    if not files:
+        return rows
+    is_kept = ~np.isin(rows.places_N7()[:, FILE], files)
+    digests_N2 = rows.digests_N2()
+    return Rows(
+        array("q", rows.places_N7()[is_kept].tobytes()),
+        array("Q", b"" if digests_N2 is None else digests_N2[is_kept].tobytes()),
+    )
 
 
 def _footage(
-    rows: dict[Group, Rows],
-    unusable: list[int],
-    paths: tuple[Path, ...],
-    films: tuple[str, ...],
-    rejected: dict[Path, str],
-    request: Request,
+    rows: dict[Group, Rows], names: _Names, rejected: dict[Path, str], request: Request
 ) -> Footage:
     clips: list[Clip] = []
     seen: Counter[str] = Counter()
     for (name, lq_size), found in sorted(rows.items()):
-        places_N7, digests_N2 = found.places_N7(), found.digests_N2()
-        if unusable:
-            is_usable = ~np.isin(places_N7[:, FILE], unusable)
-            places_N7 = places_N7[is_usable]
-            digests_N2 = None if digests_N2 is None else digests_N2[is_usable]
+        if not found.places:
+            continue
         misfit = request.misfit(lq_size)
-        if misfit is not None and len(places_N7):
-            rejected[paths[places_N7[0, FILE]]] = misfit
-        if misfit is not None or not len(places_N7):
+        if misfit is not None:
+            rejected[names.paths[found.places[FILE]]] = misfit
             continue
         seen[name] += 1
         clips.append(
             ShardClip(
                 name if seen[name] == 1 else f"{name}#{seen[name]}",
-                paths,
-                places_N7,
-                digests_N2,
+                names.paths,
+                found,
                 lq_size,
                 scale=request.scale,
                 n_frames=request.n_frames,
-                films=films,
+                films=names.films,
             )
         )
     listed = tuple(Rejected(printable(path), rejected[path]) for path in sorted(rejected))

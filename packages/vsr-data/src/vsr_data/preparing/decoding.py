@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from vsr_data.cache import GIB
+from vsr_data.cache import GIB, Entry
 from vsr_data.footage.video_cache import Survey, decode_missing, survey
 from vsr_data.preparing.processes import done_by
 from vsr_data.request import Request
@@ -38,11 +38,11 @@ def decode_videos(surveys: list[Survey], processes: int, say: Callable[[str], No
 
 def _decode(job: tuple[Path, Request]) -> Path:
     path, request = job
-    decode_missing(survey([path], request), ([], request))
+    decode_missing(survey([path], request), [])
     return path
 
 
-def _entries(found: Survey) -> dict[str, object]:
+def _entries(found: Survey) -> dict[str, Entry]:
     return {found.keys[path]: entry for path, entry in found.entries.items()}
 
 

@@ -13,8 +13,6 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Clip, Footage
 from vsr_data.footage.manifest import FORMAT
@@ -97,9 +95,9 @@ def plan_of(wanted: Wanted, footage: dict[Role, Footage]) -> Plan:
     if "val" in footage:
         picks["val"] = validation_picks(footage["val"], settings.data.val_windows)
     parts: list[Part] = []
-    for role in footage:
-        keyed = _keyed(picks[role], footage[role].clips)
-        parts += _parts(wanted, role, keyed, footage[role].clips, len(parts))
+    for role, each in footage.items():
+        keyed = _keyed(picks[role], each.clips)
+        parts += _parts(wanted, role, keyed, each.clips, len(parts))
     header = {
         "format": FORMAT,
         "scale": settings.model.scale,
@@ -108,7 +106,7 @@ def plan_of(wanted: Wanted, footage: dict[Role, Footage]) -> Plan:
         "count": {role: len(picks[role]) for role in footage},
         "films": _films(footage),
         "chosen": _digest([_facts(part, footage[part.role].clips) for part in parts]),
-        "rejected": [[item.path, item.reason] for each in footage.values() for item in each.rejected],
+        "rejected": [[one.path, one.reason] for each in footage.values() for one in each.rejected],
         "versions": versions(),
     }
     return Plan(json.loads(json.dumps(header)), tuple(parts))
@@ -203,7 +201,7 @@ TAR_END: Final = 10_240  # what a tar is filled up by
 
 
 def _most_bytes(wanted: Wanted, role: Role, clip: Clip) -> int:
-    """What a window takes in a tar at most: PNG that cannot compress anything, and three headers."""
+    """What a window takes in a tar at most: PNG that could compress nothing, and its headers."""
     height, width = clip.lq_size
     if role == "train" and wanted.patch is not None:
         height = width = wanted.patch

@@ -152,11 +152,10 @@ def _complete(out: Path, wanted: Wanted) -> Outcome | None:
     Raises:
         DataError: the folder is of other windows.
     """
-    begun = _begun(out)
-    _require_same(begun, wanted, out)
+    _require_same(_begun(out), wanted, out)
     try:
         manifest = read_manifest(out)
-        if manifest is None or any(size_of(name) not in {None, n} for name, n in begun["films"]):
+        if manifest is None or not _are_unchanged(manifest.header["films"]):
             return None
         found = _Found()
         for row in manifest.rows():
@@ -167,6 +166,11 @@ def _complete(out: Path, wanted: Wanted) -> Outcome | None:
         return None
     _clear(out)
     return _outcome(manifest.header, found, kept=found.windows)
+
+
+def _are_unchanged(films: list[tuple[str, int | None]]) -> bool:
+    """Whether films have the sizes they had; those that are gone cannot be prepared otherwise."""
+    return all(size_of(name) in {None, size} for name, size in films)
 
 
 @contextlib.contextmanager

@@ -12,7 +12,7 @@ from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from vsr_data.errors import DataError
 from vsr_data.samples.workers import interrupts_held, start_worker
@@ -50,8 +50,8 @@ def done_by(
             connection.send(queue.popleft())
         busy = set(workers)
         while busy:
-            for connection in wait(list(busy)):
-                assert isinstance(connection, Connection)  # noqa: S101 - `wait` gives what it got
+            for ready in wait(list(busy)):
+                connection = cast("Connection", ready)
                 yield _received(connection)
                 if queue:
                     connection.send(queue.popleft())

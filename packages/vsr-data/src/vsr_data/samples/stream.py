@@ -65,8 +65,8 @@ class TrainingStream:
             raise ValueError("sizes and counts of a stream must be at least 1")
         if not 0 <= rank < world_size or workers < 0 or not 0 <= seed < 1 << 63:
             raise ValueError(f"rank {rank} of {world_size}, workers {workers} or seed {seed}")
-        self._cutter = Cutter(footage, n_frames, scale, patch, seed)
         self.effective_batch = batch_size * accumulation_steps * world_size
+        self._cutter = Cutter(footage, n_frames, scale, patch, seed, samples=self.effective_batch)
         self._batch_size = batch_size
         self._accumulation_steps = accumulation_steps
         self._rank = rank
