@@ -123,8 +123,8 @@ def chosen_windows(
         wanted: how many to choose, at most `windows`.
         rng: decides.
     """
-    if wanted >= windows:
-        return np.arange(windows)
+    if wanted in {0, windows}:
+        return np.arange(wanted)
     ends = np.arange(1, windows + 1) if weights is None else np.cumsum(weights)
     places = (np.arange(wanted) + rng.random(wanted)) * (ends[-1] / wanted)
     chosen = np.unique(np.searchsorted(ends, places, side="right").clip(max=windows - 1))
