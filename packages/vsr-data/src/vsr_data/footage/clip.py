@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vsr_data.pixels import Pixels, Size
 
 ALL_ROWS: Final = slice(None)
+
+
+TYPICAL: Final = 64
+"""Weight of a window whose detail and motion are those of ordinary film, or are not known."""
 
 
 class Clip(ABC):
@@ -24,6 +31,8 @@ class Clip(ABC):
         frames: how many consecutive sharp frames `gt_frames` gives; 0 where there are none but
             those of the windows.
         is_ready_made: whether its low-resolution frames came with it, and are taken as they are.
+        is_sharded: whether each sample of a step is to be drawn from a part of its own, so that
+            processes read few files each.
         group: which of the footage's sources it is of.
         identity: what tells its sharp frames from all others, in this run and the next; empty
             where no other low-resolution frames can be made of them.
@@ -39,6 +48,7 @@ class Clip(ABC):
     gt_size: Size
     frames: int = 0
     is_ready_made: bool = False
+    is_sharded: bool = False
     group: int = 0
     identity: str = ""
     keeps_reduced: bool = False
@@ -46,6 +56,14 @@ class Clip(ABC):
     def at(self, step: int) -> "Clip":  # noqa: ARG002 - of clips that change
         """The clip as an optimiser step sees it; most are the same at every step."""
         return self
+
+    def weights(self) -> NDArray[np.int64] | None:
+        """How often each window is drawn, relative to others of its source.
+
+        Returns:
+            An integer of at least 1 for every window; None: `TYPICAL` for all of them.
+        """
+        return None
 
     @abstractmethod
     def window(self, i: int) -> tuple[Pixels, Pixels]:
@@ -144,12 +162,14 @@ class Footage:
         rejected: files of all sources that are not used.
         groups: weight of every source; `Clip.group` counts into it.
         notes: what was found that a person would want to know, a sentence each.
+        remarks: files that are used, and each with what a person would want to know of it.
     """
 
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...] = ()
     groups: tuple[float, ...] = (1.0,)
     notes: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     @property
     def windows(self) -> int:

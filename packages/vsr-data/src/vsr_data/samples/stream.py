@@ -68,7 +68,7 @@ class TrainingStream:
             raise ValueError(f"rank {rank} of {world_size}, workers {workers} or seed {seed}")
         self.effective_batch = batch_size * accumulation_steps * world_size
         footage = renewed(footage, seed, self.effective_batch)
-        self._cutter = Cutter(footage, n_frames, scale, patch, seed)
+        self._cutter = Cutter(footage, n_frames, scale, patch, seed, samples=self.effective_batch)
         self._batch_size = batch_size
         self._accumulation_steps = accumulation_steps
         self._rank = rank
