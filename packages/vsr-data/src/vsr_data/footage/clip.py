@@ -36,6 +36,8 @@ class Clip(ABC):
         group: which of the footage's sources it is of.
         identity: what tells its sharp frames from all others, in this run and the next; empty
             where no other low-resolution frames can be made of them.
+        is_degraded: whether low-resolution frames are more than reduced: what differs from their
+            sharp ones is meant to be undone.
         keeps_reduced: whether `reduced_frames` gives what `gt_frames` are when only reduced.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
@@ -51,6 +53,7 @@ class Clip(ABC):
     is_sharded: bool = False
     group: int = 0
     identity: str = ""
+    is_degraded: bool = False
     keeps_reduced: bool = False
 
     def at(self, step: int) -> "Clip":  # noqa: ARG002 - of clips that change

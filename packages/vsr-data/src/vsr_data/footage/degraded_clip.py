@@ -53,6 +53,8 @@ class DegradedClip(Clip):
         renewal: when takes are made anew; None keeps the first version, the same in every run.
     """
 
+    is_degraded = True
+
     def __init__(
         self,
         clip: Clip,

@@ -62,6 +62,7 @@ class Cutter(Dataset["Arrays | DataError"]):
         self._draw = WindowDraw(footage)
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
         self._samples = samples
+        self.is_degraded = any(clip.is_degraded for clip in footage.clips)
         self.aside: frozenset[int] = frozenset()
 
     def window(self, key: Key) -> int:

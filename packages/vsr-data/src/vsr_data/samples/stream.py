@@ -94,6 +94,11 @@ class TrainingStream:
         return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
 
     @property
+    def is_degraded(self) -> bool:
+        """Whether low-resolution frames are more than reduced, so that they need not be clean."""
+        return self._cutter.is_degraded
+
+    @property
     def aside(self) -> frozenset[int]:
         """Numbers of the windows that no sample is cut from any more.
 
