@@ -8,8 +8,10 @@ that two sources share counts once.
 from pathlib import Path
 from typing import Final, assert_never
 
+from vsr_data.degradation import require_encoders
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage, Rejected
+from vsr_data.footage.degraded_clip import degraded
 from vsr_data.footage.demo import check_demo, open_demo
 from vsr_data.footage.kinds import (
     Contents,
@@ -33,6 +35,7 @@ from vsr_data.footage.videos import check_videos, open_videos
 from vsr_data.request import Request, Role
 from vsr_files import printable
 from vsr_settings import Data, Model
+from vsr_settings.degradation import pipeline_of
 
 ROLES: Final[tuple[Role, Role]] = ("train", "val")
 MOST_NAMED: Final = 8  # files that one message lists
@@ -48,7 +51,7 @@ def open_training(data: Data, model: Model) -> Footage:
         DataError: a source has nothing usable, or the cache is too small; the message names the
             files.
     """
-    return _open(data, model, "train")
+    return degraded(_open(data, model, "train"), Request.of(data, model, "train"))
 
 
 def open_validation(data: Data, model: Model) -> Footage:
@@ -57,7 +60,7 @@ def open_validation(data: Data, model: Model) -> Footage:
     Raises:
         DataError: nothing usable remains, or the cache is too small; the message names the files.
     """
-    return _open(data, model, "val")
+    return degraded(_open(data, model, "val"), Request.of(data, model, "val"))
 
 
 def check_sources(data: Data, model: Model) -> list[Survey]:
@@ -72,6 +75,7 @@ def check_sources(data: Data, model: Model) -> list[Survey]:
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
     """
+    require_encoders(pipeline_of(data.degradation))
     surveys: list[Survey] = []
     for request in (one for role in ROLES for one in Request.all_of(data, model, role)):
         surveys += _checked(contents_of(request), request)

@@ -34,6 +34,11 @@ class Clip(ABC):
         is_sharded: whether each sample of a step is to be drawn from a part of its own, so that
             processes read few files each.
         group: which of the footage's sources it is of.
+        identity: what tells its sharp frames from all others, in this run and the next; empty
+            where no other low-resolution frames can be made of them.
+        is_degraded: whether low-resolution frames are more than reduced: what differs from their
+            sharp ones is meant to be undone.
+        keeps_reduced: whether `reduced_frames` gives what `gt_frames` are when only reduced.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
     """
@@ -47,6 +52,13 @@ class Clip(ABC):
     is_ready_made: bool = False
     is_sharded: bool = False
     group: int = 0
+    identity: str = ""
+    is_degraded: bool = False
+    keeps_reduced: bool = False
+
+    def at(self, step: int) -> "Clip":  # noqa: ARG002 - of clips that change
+        """The clip as an optimiser step sees it; most are the same at every step."""
+        return self
 
     def weights(self) -> NDArray[np.int64] | None:
         """How often each window is drawn, relative to others of its source.
@@ -111,6 +123,16 @@ class Clip(ABC):
         """
         self._check_frames(first, count)
         raise NotImplementedError(f"{type(self).__name__} has {self.frames} frames but reads none")
+
+    def reduced_frames(self, first: int, count: int) -> Pixels:
+        """The low-resolution frames that belong to `gt_frames`, only reduced, as `lq_THWC`.
+
+        Raises:
+            IndexError: the clip does not have them all.
+            DataError: the file has been deleted or damaged since it was opened.
+        """
+        self._check_frames(first, count)
+        raise NotImplementedError(f"{type(self).__name__} keeps no reduced frames")
 
     @abstractmethod
     def origin(self, i: int) -> str:

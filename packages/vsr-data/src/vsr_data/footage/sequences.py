@@ -9,14 +9,13 @@ from vsr_data.errors import UnusableFileError
 from vsr_data.footage.clip import Footage, Rejected
 from vsr_data.footage.names import clip_names
 from vsr_data.footage.numbered import Numbered
-from vsr_data.footage.picture_sequence import PictureSequenceClip, Reduction
+from vsr_data.footage.picture_sequence import PictureSequenceClip
 from vsr_data.footage.pictures import picture_sizes
 from vsr_data.footage.ready_made import ReadyMade
 from vsr_data.pixels import Size
 from vsr_data.request import SMALLEST_PATCH, Request
 from vsr_data.video import FrameRange
 from vsr_files import printable
-from vsr_settings.degradation import pipeline_of
 
 MOST_MEASURED: Final = 60_000
 """Pictures whose headers are all read when a source is opened; of more, one of every film is."""
@@ -164,9 +163,6 @@ def _same(run: Numbered, lq: Numbered | None) -> Numbered | None:
 def _clips(
     runs: list[tuple[Numbered, Size, Numbered | None]], request: Request
 ) -> tuple[PictureSequenceClip, ...]:
-    reduction: Reduction = (
-        "area" if pipeline_of(request.degradation).resize == "area" else "bicubic"
-    )
     counts: dict[Path, int] = {}
     for run, _, _ in runs:
         counts[run.key] = counts.get(run.key, 0) + 1
@@ -178,7 +174,7 @@ def _clips(
             size,
             n_frames=request.n_frames,
             scale=request.scale,
-            reduction=reduction,
+            reduction=request.reduction,
             lq=lq,
         )
         for run, size, lq in runs

@@ -62,6 +62,7 @@ class Cutter(Dataset["Arrays | DataError"]):
         self._draw = WindowDraw(footage)
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
         self._samples = samples
+        self.is_degraded = any(clip.is_degraded for clip in footage.clips)
         self.aside: frozenset[int] = frozenset()
 
     def window(self, key: Key) -> int:
@@ -89,7 +90,7 @@ class Cutter(Dataset["Arrays | DataError"]):
         choice = self._choose(rng, key)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
-        lq_THWC, gt_HWC = clip.crop(choice.window, cut.y, cut.x, self._patch)
+        lq_THWC, gt_HWC = clip.at(key[0]).crop(choice.window, cut.y, cut.x, self._patch)
         if len(lq_THWC) != self._n_frames:
             raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
         return turned(lq_THWC, gt_HWC, cut)
