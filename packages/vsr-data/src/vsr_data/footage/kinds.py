@@ -22,7 +22,7 @@ from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.manifest import MANIFEST, UNFINISHED
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
-from vsr_data.footage.pictures import is_picture
+from vsr_data.footage.pictures import is_animated, is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
@@ -47,6 +47,7 @@ COMPRESSED: Final = (
     "its tar files are compressed, and windows are read at any place in them; unpack them to .tar"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
+ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
@@ -192,7 +193,8 @@ def _kind_by_files(place: Path, rejected: dict[Path, str]) -> Kind:
         raise UnusableFileError(LMDB)
     videos = [place / name for name in names if is_video(place / name)]
     if videos:
-        rejected.update({place / name: STILL for name in names if is_picture(name)})
+        stills = [place / name for name in names if is_picture(name)]
+        rejected.update({path: ANIMATED if is_animated(path) else STILL for path in stills})
         return Videos(tuple(videos))
     if shard_files(place):
         return Shards(place)
@@ -228,7 +230,8 @@ def _seen(place: Path, names: list[str]) -> str:
     suffixes = Counter(
         Path(name).suffix.lower() or "no suffix" for name in names if not (place / name).is_dir()
     )
-    parts = [f"{count} of {printable(suffix)}" for suffix, count in suffixes.most_common(MOST_SEEN)]
+    ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count} of {printable(suffix)}" for suffix, count in ranked[:MOST_SEEN]]
     if n_folders:
         parts.append(f"{n_folders} subfolder{'' if n_folders == 1 else 's'}")
     return ", ".join(parts) or "nothing in it"
