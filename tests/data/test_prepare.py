@@ -19,6 +19,7 @@ from PIL import Image
 
 from vsr_data import DataError, open_training, open_validation
 from vsr_data.__main__ import main
+from vsr_data.footage.degraded_clip import renewed
 from vsr_data.footage.manifest import MANIFEST, UNFINISHED
 from vsr_data.preparing import prepare as story
 from vsr_data.preparing.choosing import chosen_windows, shares
@@ -40,7 +41,13 @@ def films(tmp_path):
 
 def options(tmp_path, **more) -> list[str]:
     """Settings of small windows; `area` makes noise differ from its neighbours."""
-    values = {"patch": 8, "degradation": "area", "cuts": "off", "cache_dir": tmp_path / "cache", **more}
+    values = {
+        "patch": 8,
+        "degradation": "area",
+        "cuts": "off",
+        "cache_dir": tmp_path / "cache",
+        **more,
+    }
     return [f"--set=data.{key}={value}" for key, value in values.items()]
 
 
@@ -79,6 +86,25 @@ def test_training_on_what_was_prepared_sees_what_direct_training_cuts(tmp_path, 
     seen = [clip.window(i) for clip in footage.clips for i in range(clip.windows)]
     for row, (lq_THWC, gt_HWC) in zip(rows(out), seen, strict=True):
         lq, gt = direct[row["clip"]].crop(row["window"], row["y"], row["x"], 8)
+        assert np.array_equal(lq_THWC, lq)
+        assert np.array_equal(gt_HWC, gt)
+
+
+def test_degraded_windows_are_those_of_the_first_step_of_a_run(tmp_path, films):
+    """A pipeline with noise and a codec: the take that direct training makes with the seed."""
+    out, pipeline = tmp_path / "out", "{noise = {kind = 'gaussian', sigma = 9}, take = 8}"
+    args = ["--layout=shards", "--windows=9", "--set=train.seed=5"]
+    assert prepare(tmp_path, films, out, *args, degradation=pipeline) == 0
+    before = section(tmp_path, films, degradation=pipeline)
+    direct = renewed(open_training(before.data, before.model), 5, 16)
+    clips = {clip.name: clip.at(0) for clip in direct.clips}
+    after = section(tmp_path, out)
+    footage = open_training(after.data, after.model)
+    assert all(clip.is_degraded for clip in footage.clips)
+    assert "whatever data.degradation says" in footage.notes[0]
+    seen = [clip.window(i) for clip in footage.clips for i in range(clip.windows)]
+    for row, (lq_THWC, gt_HWC) in zip(rows(out), seen, strict=True):
+        lq, gt = clips[row["clip"]].crop(row["window"], row["y"], row["x"], 8)
         assert np.array_equal(lq_THWC, lq)
         assert np.array_equal(gt_HWC, gt)
 
@@ -321,12 +347,8 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bytes(tmp_path, 
     given_ = ["--processes=1", *options(tmp_path), *args]
     out = tmp_path / "killed"
     for deaths in range(40):
-        code = subprocess.run(
-            [sys.executable, "-c", SCRIPT, str(5 + 9 * deaths), "prepare", str(films), str(out)]
-            + given_,
-            capture_output=True,
-            check=False,
-        ).returncode
+        how = [sys.executable, "-c", SCRIPT, str(5 + 9 * deaths), "prepare", str(films), str(out)]
+        code = subprocess.run([*how, *given_], capture_output=True, check=False).returncode
         if code != -signal.SIGKILL:
             break
     assert code == 0
@@ -385,7 +407,7 @@ def test_a_source_without_anything_usable_is_one_message(tmp_path, capsys):
 @pytest.mark.parametrize("path", shared_files("broken"))
 def test_broken_files_are_prepared_or_refused_with_a_reason(tmp_path, path, capsys):
     code = prepare(tmp_path, path, tmp_path / "out", "--windows=2", patch=16)
-    out, err = capsys.readouterr()
+    err = capsys.readouterr().err
     assert code in {0, ExitCode.DATA}
     assert "Traceback" not in err
     if code:

@@ -6,12 +6,13 @@ clip. A manifest is believed on where pictures lie, and their digests on whether
 
 from array import array
 from collections import Counter, defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from vsr_data.degradation import is_plain
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip, Footage, Rejected
 from vsr_data.footage.manifest import MANIFEST, Manifest, read_manifest
@@ -20,6 +21,8 @@ from vsr_data.footage.shard_index import FILE, Rows, scan
 from vsr_data.pixels import Size
 from vsr_data.request import Request
 from vsr_files import printable
+from vsr_settings.degradation import Degradation, pipeline_of
+from vsr_settings.degradation_text import restore_degradation, store_degradation
 
 Group = tuple[str, Size]
 """What is a clip's own: a name, and the size of its low-resolution frames."""
@@ -69,6 +72,7 @@ def _by_manifest(place: Path, manifest: Manifest, request: Request) -> Footage:
             f"run has {request.scale} and {request.n_frames}"
         )
     listed = _Listed(request)
+    prepared_with = restore_degradation(str(manifest.header["degradation"]))
     for row in manifest.rows():
         listed.take(row)
     if not listed.rows:
@@ -80,7 +84,19 @@ def _by_manifest(place: Path, manifest: Manifest, request: Request) -> Footage:
     for path in shard_files(place):
         if path.name not in listed.ends:
             rejected[path] = "the manifest does not list it; take one of the two away"
-    return listed.footage(place, unusable, rejected)
+    footage = listed.footage(place, unusable, rejected)
+    if prepared_with is None:
+        return footage
+    for clip in footage.clips:
+        clip.is_degraded = not is_plain(pipeline_of(prepared_with))
+    return replace(footage, notes=_notes(place, prepared_with, request))
+
+
+def _notes(place: Path, prepared_with: Degradation, request: Request) -> tuple[str, ...]:
+    if pipeline_of(prepared_with) == pipeline_of(request.degradation):
+        return ()
+    before = store_degradation(prepared_with)
+    return (f"{printable(place)!r} is of degradation {before!r}, whatever data.degradation says",)
 
 
 def _why(path: Path, end: int) -> str | None:

@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vsr_data.footage.clip import Clip, Footage
+from vsr_data.footage.clip import TYPICAL, Clip, Footage
 from vsr_data.samples.sampling import spread
 
 CHOICE: Final = 1  # second word of the generators' keys; samples of training have 0
@@ -53,9 +53,9 @@ def training_picks(
     """
     clips = footage.clips
     count = max(1, footage.windows // n_frames) if wanted is None else wanted
-    weights = [None if even else weights_of(clip) for clip in clips]
+    weights = [None if even else clip.weights() for clip in clips]
     masses = [
-        float(clip.windows if weight is None else weight.sum())
+        float(TYPICAL * clip.windows if weight is None else weight.sum())
         for clip, weight in zip(clips, weights, strict=True)
     ]
     counts = shares(masses, [clip.windows for clip in clips], count)
@@ -80,12 +80,6 @@ def validation_picks(footage: Footage, per_clip: int) -> list[Pick]:
         for number, clip in enumerate(footage.clips)
         for window in spread(clip.windows, per_clip)
     ]
-
-
-def weights_of(clip: Clip) -> NDArray[np.int64] | None:
-    """Weights of a clip's windows; None where they are all alike."""
-    weights: NDArray[np.int64] | None = getattr(clip, "weights", lambda: None)()
-    return weights
 
 
 def shares(masses: list[float], most: list[int], wanted: int) -> list[int]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from vsr_data.footage.clip import Footage
+from vsr_data.footage.degraded_clip import renewed
 from vsr_data.preparing.decoding import decode_videos
 from vsr_data.preparing.plan import Wanted
 from vsr_data.request import Role
@@ -12,7 +13,7 @@ from vsr_data.sources import check_sources, open_training, open_validation
 def opened_footage(
     wanted: Wanted, processes: int, say: Callable[[str], None]
 ) -> dict[Role, Footage]:
-    """Open what is to be prepared.
+    """Open what is to be prepared, as the first step of a run with its seed sees it.
 
     Args:
         wanted: which windows, and how.
@@ -24,7 +25,9 @@ def opened_footage(
     """
     data, model = wanted.settings.data, wanted.settings.model
     decode_videos(check_sources(data, model), processes, say)
-    found: dict[Role, Footage] = {"train": open_training(data, model)}
+    training = open_training(data, model)
+    seed = wanted.settings.train.seed
+    found: dict[Role, Footage] = {"train": renewed(training, seed, samples_per_step=1)}
     if wanted.has_val:
         found["val"] = open_validation(data, model)
     return found

@@ -15,17 +15,20 @@ from typing import Any, Final
 
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Clip, Footage
+from vsr_data.footage.kinds import DEMO
 from vsr_data.footage.manifest import FORMAT
 from vsr_data.preparing.choosing import Pick, training_picks, validation_picks
 from vsr_data.preparing.writing import Layout, Part
 from vsr_data.request import Role
+from vsr_files import expanded, printable
 from vsr_settings import Settings
+from vsr_settings.degradation_text import store_degradation
 
 SHARD_BYTES: Final = 256_000_000
 PAIRS: Final = 32  # of pictures that one process writes before another part is dealt out
 SLUG: Final = 40  # letters of a clip's name in a key
-NOT_PIXELS: Final = {"cache_dir", "cache_gib", "workers", "val_border", "val_tile"}
-"""Settings of data that change nothing of what is written."""
+NOT_PIXELS: Final = {"cache_dir", "cache_gib", "degradation", "val_border", "val_tile", "workers"}
+"""Settings of data that change nothing of what is written, or are told by themselves."""
 PACKAGES: Final = ("av", "numpy", "pillow", "torch", "vsr-data")
 
 
@@ -57,18 +60,23 @@ class Wanted:
     def facts(self) -> dict[str, Any]:
         """What must be the same for a folder to be gone on with."""
         settings = self.settings
-        data = settings.data.model_dump(mode="json", exclude=NOT_PIXELS)
+        data = settings.data.model_dump(mode="json", exclude=NOT_PIXELS | {"train", "val"})
         return {
-            "train": data.pop("train"),
-            "val": data.pop("val") if self.has_val else data.pop("val") and None,
+            "train": _path(settings.data.train),
+            "val": _path(settings.data.val) if self.has_val else None,
             "layout": self.layout,
             "windows": self.windows,
             "patch": self.patch,
             "shard_bytes": self.shard_bytes if self.layout == "shards" else None,
             "seed": settings.train.seed,
-            "degradation": data.pop("degradation"),
+            "degradation": store_degradation(settings.data.degradation),
             "data": data,
         }
+
+
+def _path(source: object) -> str:
+    """A source the same way however it is written."""
+    return str(source) if source == DEMO else printable(expanded(str(source)))
 
 
 @dataclass(frozen=True)
