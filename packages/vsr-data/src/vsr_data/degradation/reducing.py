@@ -74,7 +74,14 @@ def reduction_of(pipeline: Pipeline) -> Reduction:
 
     Every other pipeline shares the bicubic one, so that changing it decodes nothing again.
     """
-    return "area" if pipeline == Pipeline(resize="area") else "bicubic"
+    only = Pipeline(resize="area", take=pipeline.take, uses=pipeline.uses)
+    return "area" if pipeline == only else "bicubic"
+
+
+def is_plain(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is one of the reductions that the frame cache keeps."""
+    kept = reduction_of(pipeline)
+    return pipeline == Pipeline(resize=kept, take=pipeline.take, uses=pipeline.uses)
 
 
 def reduced(
