@@ -21,13 +21,14 @@ from vsr_data.footage.hints import LMDB, LMDB_FILE, no_source
 from vsr_data.footage.manifest import MANIFEST, UNFINISHED
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
-from vsr_data.footage.pictures import is_animated, is_picture
+from vsr_data.footage.pictures import is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
 from vsr_data.footage.shards import shard_files
 from vsr_data.footage.videos import is_video
 from vsr_data.request import Request
+from vsr_data.video import is_animation
 from vsr_files import printable
 
 DEMO: Final = "demo"
@@ -40,7 +41,6 @@ COMPRESSED: Final = (
     "its tar files are compressed, and windows are read at any place in them; unpack them to .tar"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
-ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,7 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
 def _kind_of_file(place: Path) -> Kind:
     if place.name == LMDB_FILE:
         raise UnusableFileError(LMDB)
-    if is_picture(place.name):
+    if is_picture(place.name) and not is_animation(place):
         raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
     return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
 
@@ -187,10 +187,11 @@ def _kind_by_files(place: Path, rejected: dict[Path, str]) -> Kind:
     if LMDB_FILE in names:
         raise UnusableFileError(LMDB)
     videos = [place / name for name in names if is_video(place / name)]
-    if videos:
-        stills = [place / name for name in names if is_picture(name)]
-        rejected.update({path: ANIMATED if is_animated(path) else STILL for path in stills})
-        return Videos(tuple(videos))
+    pictures = [place / name for name in names if is_picture(name)]
+    if videos or (pictures and is_animation(pictures[0])):
+        moving = [path for path in pictures if is_animation(path)]
+        rejected.update(dict.fromkeys((path for path in pictures if path not in moving), STILL))
+        return Videos(tuple(sorted([*videos, *moving])))
     if shard_files(place):
         return Shards(place)
     if any(name.lower().endswith(PACKED) for name in names):
