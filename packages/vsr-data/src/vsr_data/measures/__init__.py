@@ -9,14 +9,14 @@ from vsr_data.measures.blocks import blockiness
 from vsr_data.measures.luma import luma_of, reduced
 from vsr_data.measures.noise import noise_sigma
 from vsr_data.measures.repeats import Repeats
-from vsr_data.measures.spectrum import SpectrumFall
+from vsr_data.measures.sharpness import Sharpness
 from vsr_data.measures.windows import window_weights
 
 __all__ = [
     "Bars",
     "BarsFinder",
     "Repeats",
-    "SpectrumFall",
+    "Sharpness",
     "blockiness",
     "detail",
     "is_test_card",
