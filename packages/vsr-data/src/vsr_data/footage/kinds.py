@@ -19,7 +19,7 @@ from typing import Final
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
-from vsr_data.footage.pictures import is_picture
+from vsr_data.footage.pictures import is_animated, is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
@@ -31,11 +31,13 @@ DEMO: Final = "demo"
 MOST_SEEN: Final = 6  # kinds of files that a message counts
 MOST_PROBED: Final = 100  # subfolders that are looked into for a hint
 
+LMDB_FILE: Final = "data.mdb"
 LMDB: Final = (
     "it is an LMDB database; write its pictures into folders, one a clip, as docs/data.md shows "
     "under 'LMDB', and name the folder above them"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
+ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,8 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         UnusableFileError: it is none.
     """
     if not place.is_dir():
+        if place.name == LMDB_FILE:
+            raise UnusableFileError(LMDB)
         if is_picture(place.name):
             raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
         return Videos((place,))
@@ -150,11 +154,12 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         return Septuplets(place)
     try:
         names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
-        if "data.mdb" in names:
+        if LMDB_FILE in names:
             raise UnusableFileError(LMDB)
         videos = [place / name for name in names if is_video(place / name)]
         if videos:
-            rejected.update({place / name: STILL for name in names if is_picture(name)})
+            stills = [place / name for name in names if is_picture(name)]
+            rejected.update({path: ANIMATED if is_animated(path) else STILL for path in stills})
             return Videos(tuple(videos))
         if holds_picture_folders(place):
             return PictureFolders((place,))
@@ -190,7 +195,8 @@ def _seen(place: Path, names: list[str]) -> str:
     suffixes = Counter(
         Path(name).suffix.lower() or "no suffix" for name in names if not (place / name).is_dir()
     )
-    parts = [f"{count} of {printable(suffix)}" for suffix, count in suffixes.most_common(MOST_SEEN)]
+    ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count} of {printable(suffix)}" for suffix, count in ranked[:MOST_SEEN]]
     if n_folders:
         parts.append(f"{n_folders} subfolder{'' if n_folders == 1 else 's'}")
     return ", ".join(parts) or "nothing in it"
@@ -204,10 +210,13 @@ def _hint(place: Path, names: list[str]) -> str:
     folders = [place / name for name in names if (place / name).is_dir()][:MOST_PROBED]
     if not folders:
         return ""
-    if any(_has(folder, "data.mdb") for folder in folders):
+    if any(_has(folder, LMDB_FILE) for folder in folders):
         return "; in its subfolders are LMDB databases, which docs/data.md shows how to convert"
     if any(_holds_video(folder) for folder in folders):
         return f"; its subfolders have videos: write {shown + '/*/'!r}"
+    clips = next((folder for folder in folders if _holds_clips(folder)), None)
+    if clips is not None:
+        return f"; its subfolders hold folders of pictures: name one, such as {printable(clips)!r}"
     deeper = (inner for folder in folders for inner in _subfolders(folder))
     if any(_holds_video(inner) for inner in deeper):
         return f"; folders further down have videos: write {shown + '/**/*.mp4'!r}"
@@ -224,6 +233,13 @@ def _has(folder: Path, name: str) -> bool:
 def _holds_video(folder: Path) -> bool:
     try:
         return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _holds_clips(folder: Path) -> bool:
+    try:
+        return not is_low_resolution(folder.name) and holds_picture_folders(folder)
     except OSError:
         return False
 
