@@ -31,6 +31,9 @@ ROWS: Final = 240
 THOROUGH: Final = 12
 """Of so many frames one is measured at full size."""
 
+SPARSE: Final = 4
+"""Of so many frames one is looked at for bars."""
+
 DIGITS: Final = 2
 
 
@@ -73,7 +76,8 @@ class FilmAppraisal:
         found = FrameMeasures(*(round(one, DIGITS) for one in (moved, detail(small), level(small))))
         if before is not None:
             self._moving.append(found.motion)
-        self._bars.add(luma_HW)
+        if len(self._level) % SPARSE == 0:
+            self._bars.add(luma_HW)
         if len(self._level) % THOROUGH == 0:
             self._look_closely(luma_HW)
         self._detail.append(found.detail)
@@ -92,7 +96,7 @@ class FilmAppraisal:
 
     def _look_closely(self, luma_HW: Luma) -> None:
         self._noise.append(noise_sigma(luma_HW))
-        self._blockiness.append(blockiness(luma_HW))
+        self._blockiness.append(blockiness(luma_HW, every=4))
         self._sharpness.add(luma_HW)
 
 

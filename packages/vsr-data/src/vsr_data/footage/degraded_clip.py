@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vsr_data.cache import ChangedFramesError, StripReader, entry_key
 from vsr_data.cache.takes import SUFFIX, TakeFolder
@@ -65,6 +66,10 @@ class DegradedClip(Clip):
         seen = copy(self)  # both know the same open takes
         seen._step = step  # noqa: SLF001 - its own
         return seen
+
+    def weights(self) -> NDArray[np.int64] | None:
+        """As the clip beneath weighs its windows."""
+        return self._clip.weights()
 
     def window(self, i: int) -> tuple[Pixels, Pixels]:
         """The i-th window of its take."""

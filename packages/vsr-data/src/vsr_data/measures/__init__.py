@@ -3,7 +3,7 @@
 Luma is `luma_HW`, uint8, as of `luma_of`; figures are in its levels, of which there are 255.
 """
 
-from vsr_data.measures.activity import detail, is_test_card, level, motion
+from vsr_data.measures.activity import detail, greatest_change, is_test_card, level, motion
 from vsr_data.measures.bars import Bars, BarsFinder
 from vsr_data.measures.blocks import blockiness
 from vsr_data.measures.luma import luma_of, reduced
@@ -19,6 +19,7 @@ __all__ = [
     "Sharpness",
     "blockiness",
     "detail",
+    "greatest_change",
     "is_test_card",
     "level",
     "luma_of",

@@ -35,12 +35,16 @@ LEAST: Final = 500
 SURE: Final = 0.46
 """Steepness below which no film in focus has been seen; enlarged three times, all are below."""
 
-SOFT: Final = 0.7
+SOFT: Final = 0.75
 """Steepness below which a film may have been enlarged twice, if its spectrum is empty too."""
 
-EMPTY_DB: Final = -41.5
-"""Power near the highest frequency over that at a sixteenth of a cycle per pixel, in dB; of films as
-they come from cameras and codecs, the emptiest had -38."""
+EMPTY_DB: Final = -41.0
+"""Power near the highest frequency over that at a sixteenth of a cycle per pixel, in dB, below which
+a spectrum is empty at a steepness of 0.62. Of films as they come from cameras and codecs, those as
+soft as that had -39 at least, and those enlarged twice without coding -40 to -52."""
+
+EMPTIER_DB: Final = 45.0
+"""How much emptier a spectrum has to be the steeper edges are, in dB."""
 
 PER_PIXEL: Final = 1.25
 """Steepness times the factor of an enlargement, in all pictures about the same."""
@@ -81,7 +85,8 @@ class Sharpness:
         steepness = self.steepness()
         if steepness is None or steepness > SOFT:
             return 1.0
-        if steepness > SURE and _emptiest_db(self._power) > EMPTY_DB:
+        empty = EMPTY_DB - EMPTIER_DB * (steepness - 0.62)
+        if steepness > SURE and _emptiest_db(self._power) > empty:
             return 1.0
         factor = PER_PIXEL / max(steepness, 0.01)
         return min(FACTORS, key=lambda one: abs(np.log(one / factor)))

@@ -15,7 +15,10 @@ SmallPicture = NDArray[np.int16]
 
 HEIGHT, WIDTH = 36, 64
 BLOCK: Final = 4
-MOST_DOWN, MOST_ACROSS = 3, 8  # pixels that a block may have moved: an eighth of the picture's width
+MOST_DOWN, MOST_ACROSS = (
+    3,
+    8,
+)  # pixels that a block may have moved: an eighth of the picture's width
 GRAIN: Final = 2.0
 """Levels of contrast that are no picture yet."""
 MOST_GAIN: Final = 4.0
