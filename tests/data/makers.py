@@ -28,6 +28,7 @@ def shared_files(folder: str, pattern: str = "*") -> list:
 def data(tmp_path: Path, source, **changes) -> Data:
     """A `[data]` section with both sources the same and a cache of its own."""
     values = {"train": str(source), "val": str(source), "patch": 8, "degradation": "area"}
+    values["cuts"] = "off"  # noise is another scene with every frame
     return Data(**{**values, "cache_dir": str(tmp_path / "cache"), **changes})
 
 
@@ -80,6 +81,24 @@ def write_pair(
         (root / part / folder).mkdir(parents=True, exist_ok=True)
         Image.fromarray(pixels).save(root / part / folder / f"{name}.png")
     return np.stack(frames)
+
+
+def write_pictures(
+    folder: Path,
+    count: int,
+    height: int = 48,
+    width: int = 60,
+    *,
+    first=0,
+    name="{:08d}.png",
+    **how,
+) -> list[np.ndarray]:
+    """Numbered pictures of noise in a folder; returns their pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = [picture(height, width, first + i) for i in range(count)]
+    for i, pixels in enumerate(frames):
+        Image.fromarray(pixels).save(folder / name.format(first + i), **how)
+    return frames
 
 
 class NoiseClip(Clip):

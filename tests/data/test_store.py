@@ -32,7 +32,7 @@ def same(one, other) -> bool:
 
 
 def folders(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in (tmp_path / "cache").iterdir())
+    return sorted(path.name for path in (tmp_path / "cache").glob("[!.]*"))
 
 
 @pytest.fixture
@@ -41,11 +41,11 @@ def decodings(monkeypatch):
     counted = []
     from vsr_data.footage import video_cache
 
-    frames = video_cache.frames
+    read = video_cache.FilmReading
     monkeypatch.setattr(
         video_cache,
-        "frames",
-        lambda path, *rest: (counted.append(path.name), frames(path, *rest))[1],
+        "FilmReading",
+        lambda path, *rest: (counted.append(path.name), read(path, *rest))[1],
     )
     return counted
 
@@ -94,7 +94,7 @@ def test_a_damaged_entry_is_made_anew(tmp_path, decodings, name):
         tuple(np.array(x) for x in pair)
         for pair in windows(open_training(data(tmp_path, path), MODEL))
     ]
-    (entry,) = (tmp_path / "cache").iterdir()
+    (entry,) = (tmp_path / "cache").glob("[!.]*")
     (entry / name).write_bytes((entry / name).read_bytes()[:-1])
     assert same(first, windows(open_training(data(tmp_path, path), MODEL)))
     assert len(decodings) == 2
@@ -136,7 +136,7 @@ def test_a_killed_run_leaves_no_entry_and_the_next_one_cleans_up(tmp_path, monke
         [sys.executable, "-c", SCRIPT, str(cache)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "half\n"
-        (partial,) = cache.iterdir()
+        (partial,) = cache.glob("[!.]*")
         monkeypatch.setattr("vsr_data.cache.store.GRACE_S", -1.0)
         store = FrameStore(cache)
         with store.write("other", Budget(GIB)):
@@ -168,9 +168,9 @@ def test_runs_too_short_for_any_window_take_no_space(tmp_path):
         for number, side in enumerate((6, 6, 12, 6, 6, 6)):
             writer.append(number, picture(side, side, number), picture(side // 3, side // 3))
     entry = store.find("key")
-    assert [(run.first, run.frames) for run in entry.segments] == [(3, 3)]
+    assert [(run.numbers, run.frames) for run in entry.segments] == [((3, 4, 5), 3)]
     assert entry.n_bytes == budget.used == 3 * (6 * 6 + 2 * 2) * 3
-    assert (entry.census.runs, entry.census.longest) == (3, 3)
+    assert (entry.account.runs, entry.account.longest) == (3, 3)
 
 
 def test_the_limit_is_checked_by_the_header_before_decoding(tmp_path, decodings):
@@ -237,7 +237,7 @@ def test_clips_travel_to_other_processes_without_their_pixels(tmp_path):
 def test_frames_that_vanish_are_a_message(tmp_path):
     path = noise_video(tmp_path / "a.mkv", 5)
     (clip,) = open_training(data(tmp_path, path), MODEL).clips
-    (entry,) = (tmp_path / "cache").iterdir()
+    (entry,) = (tmp_path / "cache").glob("[!.]*")
     (entry / "gt.rgb").unlink()
     with pytest.raises(DataError, match="decoded anew"):
         clip.window(0)
@@ -263,3 +263,15 @@ def test_an_index_of_another_format_is_ignored(tmp_path):
     index = tmp_path / "cache" / "key" / "index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "format": 0}))
     assert store.find("key") is None
+
+
+def test_sharp_frames_are_those_of_the_windows_in_their_order(tmp_path):
+    path = noise_video(tmp_path / "a.mkv", 9)
+    (clip,) = open_training(data(tmp_path, path), MODEL).clips
+    assert clip.frames == 9
+    whole = clip.gt_frames(0, 9)
+    for i in range(clip.windows):
+        assert np.array_equal(whole[i + 2], clip.window(i)[1])
+    assert np.array_equal(clip.gt_frames(3, 4, slice(9, 21)), whole[3:7, 9:21])
+    with pytest.raises(IndexError, match="9 frames; got frames 5 to 10"):
+        clip.gt_frames(5, 5)

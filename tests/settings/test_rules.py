@@ -74,6 +74,15 @@ def test_demo_and_patches_hold_out_their_own_pictures(tmp_path):
     assert allowed(f"data.train={tmp_path}", f"data.val={tmp_path}")
 
 
+def test_lists_of_septuplets_hold_out_their_own(tmp_path):
+    (tmp_path / "sequences").mkdir()
+    same = f"data.train={tmp_path}/sequences", f"data.val={tmp_path}/sequences"
+    assert not allowed(*same)
+    (tmp_path / "sep_testlist.txt").write_text("00001/0001")
+    assert allowed(*same)
+    assert allowed(f"data.train={tmp_path}", f"data.val={tmp_path}")
+
+
 def test_a_source_among_several_may_be_split_by_frames():
     def sources(frames: str) -> str:
         return f'data.train=[{{path = "other"}}, {{path = "a.mp4", frames = "{frames}"}}]'

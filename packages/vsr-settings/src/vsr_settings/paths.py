@@ -12,6 +12,7 @@ from typing import Final
 from vsr_files import expanded
 
 _FOLDER_OF_PATCHES: Final = "Patches"
+_LIST_OF_SEPTUPLETS: Final = "sep_testlist.txt"
 _WILD: Final = "*?"
 
 
@@ -23,6 +24,13 @@ def is_file(path: str) -> bool:
 def has_patches(path: str) -> bool:
     """Whether a path is a folder with `Patches/` in it, which holds out its own pictures."""
     return os.path.isdir(expanded(path) / _FOLDER_OF_PATCHES)  # noqa: PTH112 - see above
+
+
+def holds_out(path: str) -> bool:
+    """Whether a folder says itself what is validated: with `Patches/`, or by Vimeo-90K's lists."""
+    home = expanded(path)
+    lists = [folder / _LIST_OF_SEPTUPLETS for folder in (home, home.parent)]
+    return has_patches(path) or any(is_file(str(place)) for place in lists)
 
 
 def same_path(one: str, other: str) -> bool:

@@ -5,6 +5,7 @@ does, so that changing either costs no decoding.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
@@ -13,9 +14,10 @@ from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, Fram
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Rejected
-from vsr_data.request import SMALLEST_PATCH, Request
-from vsr_data.video import FrameRange, Header, Tally, frames, read_header
-from vsr_data.video.container import DECODE_ERRORS, reason_of
+from vsr_data.footage.reading import FilmReading
+from vsr_data.footage.takes import takes_bytes
+from vsr_data.request import Request
+from vsr_data.video import FrameRange, Header, read_header
 from vsr_data.video.header import count_packets
 from vsr_files import printable
 
@@ -64,18 +66,18 @@ def survey(files: list[Path], request: Request) -> Survey:
     return found
 
 
-def decode_missing(found: Survey, elsewhere: tuple[list[Path], Request]) -> None:
+def decode_missing(found: Survey, elsewhere: Sequence[tuple[list[Path], Request]]) -> None:
     """Decode what the cache does not hold yet; `entries` and `rejected` take it up.
 
     Args:
         found: the videos.
-        elsewhere: the videos and the request of the run's other source, which share
+        elsewhere: the videos of the run's other sources and their requests, which share
             `data.cache_gib`.
 
     Raises:
         DataError: the frames exceed `data.cache_gib` or the disk.
     """
-    held = _held_elsewhere(found, *elsewhere)
+    held = held_elsewhere([found], elsewhere)
     check_room([found], held)
     held += sum(entry.n_bytes for entry in found.entries.values())
     budget = Budget(_limit(found.request), held)
@@ -115,20 +117,28 @@ def _key(path: Path, request: Request) -> str:
         mtime_ns=stat.st_mtime_ns,
         frames=[wanted.first, wanted.stop],
         scale=request.scale,
-        degradation=request.degradation,
+        degradation=request.reduction,
+        cuts=request.cuts,
+        interlaced=request.interlaced,
+        hdr=request.hdr,
     )
 
 
-def _held_elsewhere(found: Survey, files: list[Path], request: Request) -> int:
-    """Bytes that the run's other source already takes."""
-    mine, total = set(found.keys.values()), 0
-    for path in files:
-        try:
-            key = _key(path, request)
-        except UnusableFileError:
-            continue
-        entry = None if key in mine else found.store.find(key)
-        total += 0 if entry is None else entry.n_bytes
+def held_elsewhere(
+    surveys: Sequence[Survey], elsewhere: Sequence[tuple[list[Path], Request]]
+) -> int:
+    """Bytes that videos of other sources take in the cache; what sources share counts once."""
+    seen = {key for one in surveys for key in one.keys.values()}
+    total = 0
+    for files, request in elsewhere:
+        for path in files:
+            try:
+                key = _key(path, request)
+            except UnusableFileError:
+                continue
+            entry = None if key in seen else surveys[0].store.find(key)
+            total += 0 if entry is None else entry.n_bytes
+            seen.add(key)
     return total
 
 
@@ -137,14 +147,22 @@ def _wanted_bytes(header: Header, request: Request) -> int:
     if header.frames is None:
         return 0
     frame_bytes = header.height * header.width * 3 * (1 + 1 / request.scale**2)
-    return int(FrameRange.parse(request.frames).count(header.frames) * frame_bytes)
+    frames = FrameRange.parse(request.frames).count(header.frames)
+    lq_size = header.height // request.scale, header.width // request.scale
+    return int(frames * frame_bytes) + takes_bytes(frames, lq_size, request)
+
+
+def _bytes_of_takes(survey: Survey) -> int:
+    """What the takes of a source's cached videos need, whether they have been made or not."""
+    segments = [segment for entry in survey.entries.values() for segment in entry.segments]
+    return sum(takes_bytes(one.frames, one.lq.size, survey.request) for one in segments)
 
 
 def check_room(surveys: list[Survey], held: int = 0) -> None:
     """Refuse videos whose frames the cache will not hold, by their headers.
 
     Args:
-        surveys: the videos of one source or of both, which share `data.cache_gib`.
+        surveys: the videos of one source or of several, which share `data.cache_gib`.
         held: bytes that other sources of the run take already.
 
     Raises:
@@ -152,11 +170,12 @@ def check_room(surveys: list[Survey], held: int = 0) -> None:
             written to.
     """
     requests, store = [one.request for one in surveys], surveys[0].store
-    if not any(one.headers for one in surveys):
+    of_takes = sum(_bytes_of_takes(one) for one in surveys)
+    if not of_takes and not any(one.headers for one in surveys):
         return
     store.check_writable()
     entries = {one.keys[path]: entry for one in surveys for path, entry in one.entries.items()}
-    held += sum(entry.n_bytes for entry in entries.values())
+    held += of_takes + sum(entry.n_bytes for entry in entries.values())
     wanted, limit, free = _wanted(surveys), _limit(requests[0]), store.free_bytes()
     if wanted > min(limit - held, free):  # headers lie: count before refusing
         for one in surveys:
@@ -164,12 +183,13 @@ def check_room(surveys: list[Survey], held: int = 0) -> None:
         wanted = _wanted(surveys)
     if held + wanted > limit:
         count = sum(len(one.headers) for one in surveys)
-        raise _too_much(requests, held + wanted, f"{count} videos to decode")
+        of_which = f", {of_takes / GIB:.2g} GiB of degraded frames" if of_takes else ""
+        raise _too_much(requests, held + wanted, f"{count} videos to decode{of_which}")
     if wanted > free:
         raise DataError(
             f"decoded frames of {_named(requests)} need about {wanted / GIB:.2g} GiB; the disk of "
             f"data.cache_dir = {requests[0].cache_dir!r} has {free / GIB:.2g} GiB free; "
-            f"use fewer frames with data.{requests[0].role}_frames, or another data.cache_dir"
+            f"use fewer frames with {requests[0].frames_setting}, or another data.cache_dir"
         )
 
 
@@ -195,13 +215,13 @@ def _wanted(surveys: list[Survey]) -> int:
 
 
 def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
-    request, key, tally = found.request, found.keys[path], Tally()
+    request, key, reading = found.request, found.keys[path], FilmReading(path, found.request)
     try:
-        with found.store.write(key, budget) as writer:
-            _decode_into(writer, path, request, tally)
+        with found.store.write(key, budget, printable(path)) as writer:
+            _keep(writer, reading, request)
     except CacheFullError as error:
         about = max(budget.limit, budget.used + _wanted_bytes(header, request))
-        where = f"full at frame {tally.decoded} of {printable(path)!r}"
+        where = f"full at frame {reading.tally.decoded} of {printable(path)!r}"
         raise _too_much([request], about, where) from error
     entry = found.store.find(key)
     if entry is None:
@@ -209,32 +229,20 @@ def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
     return entry
 
 
-def _decode_into(writer: EntryWriter, path: Path, request: Request, tally: Tally) -> None:
-    """Keep a video's frames, their sides cropped to multiples of the scale, and small ones of them.
+def _keep(writer: EntryWriter, reading: FilmReading, request: Request) -> None:
+    """Keep a video's frames, and small ones of them.
 
     Raises:
-        UnusableFileError: it is no video, or its frames are absurdly large.
+        UnusableFileError: it is no video, its frames are absurdly large, or it is refused.
         CacheFullError: its frames exceed the budget.
     """
-    scale = request.scale
-    for frame in frames(path, FrameRange.parse(request.frames), tally):
-        if not frame.follows:
+    for number, gt_HWC, starts_run, measures in reading:
+        if starts_run:
             writer.end_run()
-        height, width = frame.size
-        if min(height, width) // scale < SMALLEST_PATCH:
-            writer.end_run()
-            tally.note(f"frames of {width}×{height} are too small to use")
-            continue
-        try:
-            rgb_HWC = frame.rgb()
-        except DECODE_ERRORS as error:
-            writer.end_run()
-            tally.note(f"{frame.picture.format.name} frames cannot be used: {reason_of(error)}")
-            continue
-        gt_HWC = rgb_HWC[: height - height % scale, : width - width % scale].copy()
-        writer.append(frame.number, gt_HWC, degrade(gt_HWC, scale, request.degradation))
-    writer.census.decoded, writer.census.damaged = tally.decoded, tally.damaged
-    writer.census.notes = tally.notes
+        lq_HWC = degrade(gt_HWC, request.scale, request.reduction)
+        writer.append(number, gt_HWC, lq_HWC, (measures.motion, measures.detail))
+    writer.end_run()
+    writer.account = reading.account
 
 
 def _too_much(requests: list[Request], needed: int, where: str) -> DataError:
@@ -242,7 +250,7 @@ def _too_much(requests: list[Request], needed: int, where: str) -> DataError:
         f"decoded frames of {_named(requests)} need more than data.cache_gib = "
         f"{requests[0].cache_gib:g} GiB: at least {needed / GIB:.2g} GiB ({where}); raise "
         f"data.cache_gib, or use fewer frames of each video, as in "
-        f"data.{requests[0].role}_frames = ':300'"
+        f"{requests[0].frames_setting} = ':300'"
     )
 
 

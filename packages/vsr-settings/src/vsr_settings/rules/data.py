@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vsr_settings.degradation import pipeline_of
 from vsr_settings.kinds import listed
-from vsr_settings.paths import has_patches, is_file, takes_in
+from vsr_settings.paths import has_patches, holds_out, is_file, takes_in
 from vsr_settings.rules.rule import Violation, rule
 from vsr_settings.schema import Settings
 
@@ -97,7 +97,7 @@ def _too_short(path: str, inside: tuple[str, ...], text: str, frames: int) -> It
     after=(ranges_hold_a_window, frames_of_one_source),
 )
 def validation_held_out(settings: Settings) -> Iterator[Violation]:
-    """No frame is both trained on and validated; `demo` and `Patches/` see to it themselves."""
+    """No frame is both trained on and validated; some sources see to it themselves: `holds_out`."""
     data = settings.data
     val = _range(data.val_frames)
     for number, source in enumerate(data.sources("train")):
@@ -105,7 +105,7 @@ def validation_held_out(settings: Settings) -> Iterator[Violation]:
         if one == "demo" or not (takes_in(one, other) or takes_in(other, one)):
             continue
         train = _range(source.frames)
-        if train[1] <= val[0] or val[1] <= train[0] or has_patches(source.path):
+        if train[1] <= val[0] or val[1] <= train[0] or holds_out(source.path):
             continue
         is_text = isinstance(data.train, str)
         name = "train_frames" if is_text else "frames"

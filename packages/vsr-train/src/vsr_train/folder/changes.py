@@ -17,6 +17,7 @@ from pydantic import ValidationError
 from vsr_data import Footage
 from vsr_model import WeightsError, read_facts
 from vsr_settings import Model, Settings, Train
+from vsr_settings.degradation_text import store_degradation
 from vsr_settings.fields import Fact, facts, inner_path
 from vsr_settings.writing import plain, toml_value
 from vsr_train.errors import RunError
@@ -213,9 +214,12 @@ def kept_of(
     return kept, tuple(lines)
 
 
-def best_facts(state: TrainingState) -> dict[str, str]:
-    """Return what best.safetensors says of the validation that it is from."""
-    return {"step": f"{state.best['step']:.0f}", "psnr": repr(float(state.best["psnr"]))}
+def best_facts(state: TrainingState, settings: Settings, training: Footage) -> dict[str, str]:
+    """Return what best.safetensors says of the validation that it is from, and of its training."""
+    facts = {"step": f"{state.best['step']:.0f}", "psnr": repr(float(state.best["psnr"]))}
+    if not all(clip.is_ready_made for clip in training.clips):
+        facts["degradation"] = store_degradation(settings.data.degradation)
+    return facts
 
 
 def facts_of_best(folder: RunFolder) -> dict[str, float]:
