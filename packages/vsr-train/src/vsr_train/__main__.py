@@ -13,7 +13,10 @@ from vsr_train.signals import Interrupted, Signals
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
-    chosen = _parser().parse_args(arguments)
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    if chosen.protocol and not chosen.validate_only:
+        parser.error("--protocol goes with --validate-only, which trains nothing")
     # GNU's OpenMP lets waiting threads spin: beside one other busy process, a run on two cores then
     # loses nine tenths of its pace (docs/decisions/train-threads.md).
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -52,6 +55,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--validate-only", action="store_true", help="measure what --resume names; train nothing"
+    )
+    parser.add_argument(
+        "--protocol",
+        choices=("vid4", "vid4-bd", "reds4", "udm10", "vimeo90k", "vimeo90k-bd"),
+        help="with --validate-only: measure data.val as papers do, beside their figures",
     )
     return parser
 

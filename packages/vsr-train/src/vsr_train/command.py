@@ -44,7 +44,7 @@ def _run(chosen: argparse.Namespace, console: Console, errors: Console, signals:
     for warning in loaded.warnings if is_first_process() else ():
         errors.print(f"warning: {warning}", soft_wrap=True)
     if chosen.validate_only:
-        validate_only(loaded.settings, chosen.resume or "auto", console)
+        validate_only(loaded.settings, chosen.resume or "auto", console, protocol=chosen.protocol)
         return
     folder = RunFolder.of(loaded.settings)
     with (

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from rich.console import Console
+from rich.progress import track
 
 from vsr_data import (
     Footage,
@@ -28,8 +29,17 @@ from vsr_train.folder import (
     take_up,
 )
 from vsr_train.joining import join_others
+from vsr_train.protocol import (
+    PROTOCOLS,
+    Protocol,
+    ProtocolName,
+    mean,
+    measure,
+    protocol_clips,
+    under_protocol,
+)
 from vsr_train.rehearsal import Rehearsal, rehearse
-from vsr_train.report import describe, sources_table, validation_line
+from vsr_train.report import describe, show_protocol, sources_table, validation_line
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validator, fitting
 
@@ -135,13 +145,16 @@ def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:
     return notes or ("training pairs checked: they are what they claim to be",)
 
 
-def validate_only(settings: Settings, resume: str, console: Console) -> None:
+def validate_only(
+    settings: Settings, resume: str, console: Console, protocol: ProtocolName | None = None
+) -> None:
     """Measure a checkpoint or a weights file on the validation footage; write nothing.
 
     Args:
         settings: the run.
         resume: `auto` for the newest whole checkpoint of this run, or a file's path.
         console: where the figures go.
+        protocol: the published one to measure by, beside its figures; None measures as runs do.
 
     Raises:
         RunError: if there is no such checkpoint, or it does not fit.
@@ -160,6 +173,9 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
             "checkpoint or weights with --resume PATH"
         )
     load_network(source, state)
+    if protocol is not None:
+        _measure_by_protocol(settings, PROTOCOLS[protocol], platform, state, console)
+        return
     check_sources(settings.data, settings.model)
     loss = platform.place(HybridLoss(settings.loss))
     footage = open_validation(settings.data, settings.model)
@@ -168,6 +184,27 @@ def validate_only(settings: Settings, resume: str, console: Console) -> None:
     found = validator.measure(state.average.network)
     console.print(sources_table(found.sources))
     console.print(validation_line(state.step, found), soft_wrap=True)
+
+
+def _measure_by_protocol(
+    settings: Settings,
+    protocol: Protocol,
+    platform: Platform,
+    state: TrainingState,
+    console: Console,
+) -> None:
+    """Measure the averaged network on the clips of a protocol, and show what others reached."""
+    settings = under_protocol(settings, protocol)
+    footage = open_validation(settings.data, settings.model)
+    tile = fitting(settings, footage, platform)
+    network = state.average.network
+    found = {
+        clip.name: measure(network, clip, protocol, platform, tile)
+        for clip in track(
+            protocol_clips(footage, protocol), "measuring", console=console, transient=True
+        )
+    }
+    show_protocol(console, protocol, settings, found, mean(found.values()))
 
 
 def opening(run: Run) -> list[str]:

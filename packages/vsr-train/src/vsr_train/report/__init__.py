@@ -2,12 +2,14 @@
 
 from vsr_train.report.console import open_consoles
 from vsr_train.report.opening import describe
+from vsr_train.report.protocol import show_protocol
 from vsr_train.report.report import Report, sources_table, validation_line
 
 __all__ = [
     "Report",
     "describe",
     "open_consoles",
+    "show_protocol",
     "sources_table",
     "validation_line",
 ]
