@@ -102,10 +102,10 @@ def mean(measured: Collection[Measured]) -> Measured:
 
 def _lq_frames(clip: Clip) -> Iterator[Pixels]:
     """Every low-resolution frame of a clip, in order."""
-    for i in range(clip.windows):
+    for i in range(clip.windows - 1):
         lq_THWC, _ = clip.window(i)
         yield lq_THWC[0]
-    yield from lq_THWC[1:]
+    yield from clip.window(clip.windows - 1)[0]
 
 
 def _picture(rgb_HWC: Pixels, platform: Platform) -> Tensor:
