@@ -20,6 +20,7 @@ from upscale.films import (
     write_film,
 )
 
+from vsr_data import video
 from vsr_upscale import Request, UpscaleError, upscale
 from vsr_upscale.source import read_film
 
@@ -340,16 +341,15 @@ def test_any_name_is_a_name(tmp_path, film, name):
     assert len(decoded(tmp_path / name)) == 12
 
 
-def test_side_data_that_are_not_known_are_passed_over(tmp_path, film, monkeypatch):
+def test_side_data_that_are_not_known_are_passed_over():
     """As of a telephone's picture, whose EXIF PyAV does not know."""
-    from vsr_upscale.source import facts
 
     class Frame:
         @property
         def side_data(self):
             raise ValueError("31 is not a valid Type")
 
-    assert facts._side_data(Frame(), None) is None
+    assert video.side_data_of(Frame(), None) is None
 
 
 def test_what_was_true_of_the_old_video_alone_is_not_said_of_the_new(tmp_path):
