@@ -5,11 +5,14 @@ path is one that does not exist.
 """
 
 import os.path
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final
 
 from vsr_files import expanded
 
 _FOLDER_OF_PATCHES: Final = "Patches"
+_WILD: Final = "*?"
 
 
 def is_file(path: str) -> bool:
@@ -25,3 +28,13 @@ def has_patches(path: str) -> bool:
 def same_path(one: str, other: str) -> bool:
     """Whether two paths are spelt alike, but for `~`, `.` and `..`."""
     return os.path.normpath(expanded(one)) == os.path.normpath(expanded(other))
+
+
+def takes_in(source: str, other: str) -> bool:
+    """Whether a source, a path or a pattern such as `films/*`, takes in another path or is it."""
+    if same_path(source, other):
+        return True
+    pattern, path = (Path(os.path.normpath(expanded(each))).parts for each in (source, other))
+    if len(pattern) != len(path) or not any(mark in source for mark in _WILD):
+        return False
+    return all(fnmatchcase(name, part) for part, name in zip(pattern, path, strict=True))

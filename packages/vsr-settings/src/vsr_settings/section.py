@@ -1,11 +1,18 @@
 """What every group of settings is, and how its values are put into words."""
 
 from dataclasses import dataclass
-from typing import Any, get_args
+from typing import Annotated, Any, get_args
 
-from pydantic import BaseModel, ConfigDict, GetCoreSchemaHandler, GetJsonSchemaHandler
-from pydantic.json_schema import JsonSchemaValue
-from pydantic_core import CoreSchema, core_schema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    GetCoreSchemaHandler,
+    GetJsonSchemaHandler,
+    Strict,
+)
 
 
 @dataclass(frozen=True)
@@ -27,27 +34,31 @@ class Range:
     low: float
     high: float
 
-    def __get_pydantic_core_schema__(
-        self, source: type[Any], _handler: GetCoreSchemaHandler
-    ) -> CoreSchema:
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> Any:
         """A pair of numbers in order; of integers where the annotated pair is."""
-        end = self._end(whole=get_args(source)[0] is int)
-        pair = core_schema.tuple_schema([end, end], strict=False)  # TOML has lists
-        return core_schema.no_info_before_validator_function(
-            _both_ends, core_schema.no_info_after_validator_function(_rising, pair)
-        )
+        number, bounds = get_args(source)[0], Field(ge=self.low, le=self.high)
+        end = Annotated[number, Strict(), bounds]  # type: ignore[valid-type]  # known when it runs
+        pair = Annotated[
+            tuple[end, end],
+            Strict(False),  # TOML has lists
+            BeforeValidator(_both_ends),
+            AfterValidator(_rising),
+        ]
+        return handler.generate_schema(pair)
 
-    def __get_pydantic_json_schema__(
-        self, schema: CoreSchema, handler: GetJsonSchemaHandler
-    ) -> JsonSchemaValue:
+    def __get_pydantic_json_schema__(self, schema: Any, handler: GetJsonSchemaHandler) -> Any:
         """One number, or a list of two."""
         pair = handler(schema)
         return {"anyOf": [pair["prefixItems"][0], pair]}
 
-    def _end(self, *, whole: bool) -> CoreSchema:
-        if whole:
-            return core_schema.int_schema(ge=int(self.low), le=int(self.high), strict=True)
-        return core_schema.float_schema(ge=self.low, le=self.high, strict=True, allow_inf_nan=False)
+
+class ContradictionError(ValueError):
+    """Entries of a table that are allowed each, and cannot go together."""
+
+    def __init__(self, name: str, rule: str, remedy: str) -> None:
+        """Say which entry is wrong, what must hold, and what to write instead."""
+        self.name, self.rule, self.remedy = name, rule, remedy
+        super().__init__(f"{name} {rule}; {remedy}")
 
 
 class Section(BaseModel):
