@@ -147,15 +147,19 @@ def _wanted_bytes(header: Header, request: Request) -> int:
     if header.frames is None:
         return 0
     frame_bytes = header.height * header.width * 3 * (1 + 1 / request.scale**2)
-    frames = FrameRange.parse(request.frames).count(header.frames)
-    lq_size = header.height // request.scale, header.width // request.scale
-    return int(frames * frame_bytes) + takes_bytes(frames, lq_size, request)
+    return int(FrameRange.parse(request.frames).count(header.frames) * frame_bytes)
 
 
 def _bytes_of_takes(survey: Survey) -> int:
-    """What the takes of a source's cached videos need, whether they have been made or not."""
+    """What the takes of a source's videos need at most, whether they have been made or not."""
+    request = survey.request
     segments = [segment for entry in survey.entries.values() for segment in entry.segments]
-    return sum(takes_bytes(one.frames, one.lq.size, survey.request) for one in segments)
+    total = sum(takes_bytes(one.frames, one.lq.size, request) for one in segments)
+    for header in survey.headers.values():
+        frames = FrameRange.parse(request.frames).count(header.frames or 0)
+        lq_size = header.height // request.scale, header.width // request.scale
+        total += takes_bytes(frames, lq_size, request)
+    return total
 
 
 def check_room(surveys: list[Survey], held: int = 0) -> None:

@@ -13,13 +13,16 @@ REACH: Final = 4  # ground-truth pixels that shifts are tried up to
 CLEARLY_BETTER: Final = 0.95  # share of the unshifted squared error that a shift must go below
 
 
-def others_fit_better(reduced_NCHW: Tensor, lq_NCHW: Tensor, same_picture: float) -> Tensor:
+def others_fit_better(
+    reduced_NCHW: Tensor, lq_NCHW: Tensor, same_picture: float, *, than: float = 1.0
+) -> Tensor:
     """Tell for each sample whether another's reduced ground truth fits it better than its own.
 
     Args:
         reduced_NCHW: ground truth at low resolution.
         lq_NCHW: the frames it should belong to.
         same_picture: correlation from which a pair fits, whatever others do.
+        than: share of a sample's own squared error that another's must go below.
 
     Returns:
         Booleans, one a sample.
@@ -27,7 +30,7 @@ def others_fit_better(reduced_NCHW: Tensor, lq_NCHW: Tensor, same_picture: float
     ours, theirs = (part.flatten(1) for part in (reduced_NCHW, lq_NCHW))
     errors = torch.cdist(theirs, ours).square()
     own = errors.diagonal()
-    better = (errors < own[:, None]).any(dim=1)
+    better = (errors < than * own[:, None]).any(dim=1)
     ours, theirs = (part - part.mean(dim=1, keepdim=True) for part in (ours, theirs))
     norms = ours.norm(dim=1) * theirs.norm(dim=1)
     fits = (ours * theirs).sum(dim=1) > same_picture * norms

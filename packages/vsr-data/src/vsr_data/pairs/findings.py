@@ -26,6 +26,8 @@ NO_DETAIL: Final = 0.5 * GREY_LEVEL  # rms of gt less an enlarged lq: what round
 OTHER_FRAME: Final = 0.1  # share of the centre frame's squared error that another frame has
 SCATTER: Final = 0.6  # gt pixels; shifts that vary less are one constant shift
 BORDER: Final = 2  # low-resolution pixels at a cut that filters would need the rest of a frame for
+MOVED_TOGETHER: Final = 6  # degraded samples that no compression moves alike by chance
+UNDER_NOISE: Final = 0.7  # share of a noisy pair's squared error that a stranger's must go below
 NOT_CLEAN: Final = 0.08  # rms of lq less reduced gt, relative to its standard deviation
 
 FindingName = Literal[
@@ -139,7 +141,8 @@ def _flat_frames(pairs: _Pairs) -> Iterator[Finding]:
 
 
 def _shuffled(pairs: _Pairs) -> Iterator[Finding]:
-    strangers = others_fit_better(pairs.reduced, pairs.centre, SAME_PICTURE)
+    than = UNDER_NOISE if pairs.degraded else 1.0
+    strangers = others_fit_better(pairs.reduced, pairs.centre, SAME_PICTURE, than=than)
     share = float(strangers.float().mean())
     if share > 0.3:
         yield Finding(
@@ -176,7 +179,8 @@ def _misaligned(pairs: _Pairs) -> Iterator[Finding]:
     if share <= 0.25:
         return
     scatter = float(shifts_N2[moved].float().std(dim=0, correction=0).max())
-    if share > 0.5 and scatter < SCATTER:
+    enough = MOVED_TOGETHER if pairs.degraded else 1
+    if share > 0.5 and scatter < SCATTER and int(moved.sum()) >= enough:
         y, x = shifts_N2[moved].float().mean(dim=0).round().int().tolist()
         text = f"the ground truth of {share:.0%} of the samples lies {x} px right, {y} px down"
         name: FindingName = "constant misalignment"
