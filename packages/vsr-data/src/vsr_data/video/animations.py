@@ -46,6 +46,24 @@ def is_animation(path: Path) -> bool:
         return False
 
 
+def is_webp(path: Path) -> bool:
+    """Whether a file is named as a WebP, whose animations libav cannot read."""
+    return path.suffix.lower() == ".webp"
+
+
+def webp_header(path: Path) -> tuple[int, int, int]:
+    """Height, width and number of frames of a WebP.
+
+    Raises:
+        UnusableFileError: it is none.
+    """
+    try:
+        with Image.open(path, formats=("WEBP",)) as picture:
+            return picture.height, picture.width, int(getattr(picture, "n_frames", 1))
+    except PICTURE_ERRORS as error:
+        raise UnusableFileError(f"not a readable picture: {reason_of(error)}") from error
+
+
 def refuse_still(path: Path) -> None:
     """Check that a file is no still picture.
 
@@ -76,7 +94,7 @@ def film_frames(
         UnusableFileError: it is no video, or its frames are absurdly large.
     """
     tally = Tally() if tally is None else tally
-    if path.suffix.lower() == ".webp" and is_animation(path):
+    if is_webp(path) and is_animation(path):
         return _webp_frames(path, wanted, tally)
     return frames(path, wanted, tally)
 

@@ -1,0 +1,1 @@
+"""What training would see of footage: read once, judged in plain words, shown as table and page."""
