@@ -84,7 +84,7 @@ def test_files_of_all_sources_that_are_not_used_are_named(tmp_path):
     one, other = (folder_of(tmp_path, name, "x.mkv") for name in ("one", "other"))
     (one / "bad.mp4").write_text("hello")
     (other / "short.avi").write_text("")
-    footage = training(tmp_path, listed(one, other))
+    footage = training(tmp_path, listed(one, other, f"{other}/*"))
     assert [Path(item.path).name for item in footage.rejected] == ["bad.mp4", "short.avi"]
 
 
@@ -197,6 +197,7 @@ def test_an_lmdb_is_told_to_be_converted(tmp_path):
     for name in ("data.mdb", "lock.mdb", "meta_info.txt"):
         (place / name).write_text("")
     refused(tmp_path, str(place), r"LMDB database; write its pictures into folders.*docs/data\.md")
+    refused(tmp_path, str(place / "data.mdb"), "LMDB database")
     (tmp_path / "above").mkdir()
     place.rename(tmp_path / "above/train.lmdb")
     refused(tmp_path, str(tmp_path / "above"), "in its subfolders are LMDB databases")
@@ -216,6 +217,13 @@ def test_a_folder_with_nothing_usable_says_what_was_seen(tmp_path):
     refused(tmp_path, str(folder), r"films/\*\*/\*\.mp4'")
 
 
+def test_a_folder_above_those_of_a_data_set_says_which_to_name(tmp_path):
+    for name in ("train_sharp", "train_sharp_bicubic/X4"):
+        write_pictures(tmp_path / "REDS" / name / "000", 5)
+    match = "hold folders of pictures: name one, such as '.*REDS/train_sharp'"
+    refused(tmp_path, str(tmp_path / "REDS"), match)
+
+
 def test_a_single_picture_is_no_source(tmp_path):
     write_pictures(tmp_path / "000", 5)
     path = tmp_path / "000/00000001.png"
@@ -225,22 +233,25 @@ def test_a_single_picture_is_no_source(tmp_path):
 def test_stills_among_videos_are_named_and_texts_are_not(tmp_path):
     folder = folder_of(tmp_path, "films", "a.mkv")
     Image.fromarray(picture(48, 60)).save(folder / "poster.jpg")
-    stills = [Image.fromarray(picture(48, 60, i)) for i in range(6)]
-    stills[0].save(folder / "dance.webp", save_all=True, append_images=stills[1:])
+    Image.fromarray(picture(48, 60)).save(folder / "still.webp")
     (folder / "a.srt").write_text("hello")
     footage = training(tmp_path, str(folder))
     assert {Path(item.path).name: item.reason for item in footage.rejected} == {
         "poster.jpg": kinds.STILL,
-        "dance.webp": kinds.ANIMATED,
+        "still.webp": kinds.STILL,
     }
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".apng"])
-def test_animations_are_films(tmp_path, suffix):
-    folder = folder_of(tmp_path, "films")
+@pytest.mark.parametrize("suffix", [".gif", ".apng", ".png", ".webp"])
+@pytest.mark.parametrize("beside", [[], ["a.mkv"]])
+def test_animations_are_films(tmp_path, suffix, beside):
+    folder = folder_of(tmp_path, "films", *beside)
     frames = [Image.fromarray(picture(48, 60, i)) for i in range(6)]
     how = {"format": "PNG"} if suffix == ".apng" else {}
     path = folder / f"dance{suffix}"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40, **how)
-    (clip,) = training(tmp_path, str(folder)).clips
-    assert (clip.name, clip.windows) == ("dance", 2)
+    footage = training(tmp_path, str(folder))
+    assert {clip.name: clip.windows for clip in footage.clips}["dance"] == 2
+    assert len(footage.clips) == 1 + len(beside)
+    (clip,) = training(tmp_path, str(path)).clips
+    assert clip.name == "dance"

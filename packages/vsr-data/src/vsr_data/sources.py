@@ -169,7 +169,7 @@ def _together(parts: list[Footage], weights: tuple[float, ...]) -> Footage:
         clip.name = name
     return Footage(
         tuple(sorted(clips, key=lambda clip: clip.name)),
-        tuple(item for part in parts for item in part.rejected),
+        tuple(dict.fromkeys(item for part in parts for item in part.rejected)),
         weights,
         tuple(note for part in parts for note in part.notes),
         tuple(remark for part in parts for remark in part.remarks),

@@ -12,33 +12,27 @@
 The first that fits decides.
 """
 
-import os
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.hints import LMDB, LMDB_FILE, no_source
 from vsr_data.footage.manifest import MANIFEST, UNFINISHED
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
-from vsr_data.footage.pictures import is_animated, is_picture
+from vsr_data.footage.pictures import is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
 from vsr_data.footage.shards import shard_files
-from vsr_data.footage.videos import SUFFIXES, is_video
+from vsr_data.footage.videos import is_video
 from vsr_data.request import Request
+from vsr_data.video import is_animation
 from vsr_files import printable
 
 DEMO: Final = "demo"
-MOST_SEEN: Final = 6  # kinds of files that a message counts
-MOST_PROBED: Final = 100  # subfolders that are looked into for a hint
 
-LMDB: Final = (
-    "it is an LMDB database; write its pictures into folders, one a clip, as docs/data.md shows "
-    "under 'LMDB', and name the folder above them"
-)
 UNPREPARED: Final = (
     "it is not finished; run the same `python -m vsr_data prepare` again, and it goes on"
 )
@@ -47,7 +41,6 @@ COMPRESSED: Final = (
     "its tar files are compressed, and windows are read at any place in them; unpack them to .tar"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
-ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
@@ -170,7 +163,9 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
 
 
 def _kind_of_file(place: Path) -> Kind:
-    if is_picture(place.name):
+    if place.name == LMDB_FILE:
+        raise UnusableFileError(LMDB)
+    if is_picture(place.name) and not is_animation(place):
         raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
     return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
 
@@ -189,20 +184,21 @@ def _laid_out(place: Path) -> Kind | None:
 def _kind_by_files(place: Path, rejected: dict[Path, str]) -> Kind:
     """The kind of a folder by what is in it."""
     names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
-    if "data.mdb" in names:
+    if LMDB_FILE in names:
         raise UnusableFileError(LMDB)
     videos = [place / name for name in names if is_video(place / name)]
-    if videos:
-        stills = [place / name for name in names if is_picture(name)]
-        rejected.update({path: ANIMATED if is_animated(path) else STILL for path in stills})
-        return Videos(tuple(videos))
+    pictures = [place / name for name in names if is_picture(name)]
+    if videos or (pictures and is_animation(pictures[0])):
+        moving = [path for path in pictures if is_animation(path)]
+        rejected.update(dict.fromkeys((path for path in pictures if path not in moving), STILL))
+        return Videos(tuple(sorted([*videos, *moving])))
     if shard_files(place):
         return Shards(place)
     if any(name.lower().endswith(PACKED) for name in names):
         raise UnusableFileError(COMPRESSED)
     if holds_picture_folders(place):
         return PictureFolders((place,))
-    raise UnusableFileError(_no_source(place, names))
+    raise UnusableFileError(no_source(place, names))
 
 
 def _nothing(rejected: dict[Path, str], request: Request) -> str:
@@ -213,66 +209,3 @@ def _nothing(rejected: dict[Path, str], request: Request) -> str:
         return f"{request.setting}: {reason}"
     more = f"; and {len(others)} more" if others else ""
     return f"{request.setting}: {printable(place)!r}: {reason}{more}"
-
-
-def _no_source(place: Path, names: list[str]) -> str:
-    kinds = ", ".join(kind for kind in (".mp4", ".mkv", ".mov", ".webm", ".gif", ".264"))
-    return (
-        f"there is no video in this folder, which has {_seen(place, names)}; expected files such "
-        f"as {kinds}, numbered pictures, or Patches/GT and Patches/LR with pictures"
-        f"{_hint(place, names)}"
-    )
-
-
-def _seen(place: Path, names: list[str]) -> str:
-    """What a folder holds, in few words."""
-    n_folders = sum((place / name).is_dir() for name in names)
-    suffixes = Counter(
-        Path(name).suffix.lower() or "no suffix" for name in names if not (place / name).is_dir()
-    )
-    ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{count} of {printable(suffix)}" for suffix, count in ranked[:MOST_SEEN]]
-    if n_folders:
-        parts.append(f"{n_folders} subfolder{'' if n_folders == 1 else 's'}")
-    return ", ".join(parts) or "nothing in it"
-
-
-def _hint(place: Path, names: list[str]) -> str:
-    """What the user may have meant."""
-    shown = printable(place)
-    if {"GT", "LR"} & set(names):
-        return f"; for pictures give the folder above Patches, {printable(place.parent)!r}"
-    folders = [place / name for name in names if (place / name).is_dir()][:MOST_PROBED]
-    if not folders:
-        return ""
-    if any(_has(folder, "data.mdb") for folder in folders):
-        return "; in its subfolders are LMDB databases, which docs/data.md shows how to convert"
-    if any(_holds_video(folder) for folder in folders):
-        return f"; its subfolders have videos: write {shown + '/*/'!r}"
-    deeper = (inner for folder in folders for inner in _subfolders(folder))
-    if any(_holds_video(inner) for inner in deeper):
-        return f"; folders further down have videos: write {shown + '/**/*.mp4'!r}"
-    return "; its subfolders have neither"
-
-
-def _has(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).exists()
-    except OSError:
-        return False
-
-
-def _holds_video(folder: Path) -> bool:
-    try:
-        return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
-    except OSError:
-        return False
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
-    except OSError:
-        return []
-    return [folder / name for name in names[:MOST_PROBED] if not name.startswith(".")]

@@ -3,6 +3,7 @@
 Knows nothing of clips, windows or the frame cache.
 """
 
+from vsr_data.video.animations import is_animation
 from vsr_data.video.colour import (
     YccCoding,
     coding_of,
@@ -11,7 +12,7 @@ from vsr_data.video.colour import (
     unit_from_frame,
 )
 from vsr_data.video.container import DECODE_ERRORS, PICTURE, opened, reason_of
-from vsr_data.video.cuts import CutDetector, with_cuts
+from vsr_data.video.cuts import marked, with_cuts
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
 from vsr_data.video.fields import FieldOrder, FieldsSeen, deinterlaced
 from vsr_data.video.header import Header, read_header
@@ -23,7 +24,6 @@ from vsr_data.video.tone import ToneMapping
 __all__ = [
     "DECODE_ERRORS",
     "PICTURE",
-    "CutDetector",
     "FieldOrder",
     "FieldsSeen",
     "Frame",
@@ -36,6 +36,8 @@ __all__ = [
     "coding_of",
     "deinterlaced",
     "frames",
+    "is_animation",
+    "marked",
     "mended_frames",
     "nature_of",
     "opened",
