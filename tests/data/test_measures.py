@@ -3,6 +3,7 @@
 import io
 from functools import cache
 from importlib.resources import files
+from itertools import pairwise
 
 import av
 import numpy as np
@@ -173,7 +174,7 @@ def sharpness_of(*lumas) -> float:
 
 
 TWICE_ENLARGED = ("astronaut.png", "coffee.png", "motorcycle_left.png")
-"""Not chelsea, which has too much noise, nor rocket, whose edges are drawn: either might be soft."""
+"""Not chelsea, which has too much noise, nor rocket, whose edges are drawn: both might be soft."""
 
 
 @pytest.mark.parametrize(
@@ -347,7 +348,7 @@ def test_usual_film_has_the_typical_weight_and_black_next_to_none():
 
 def test_grain_on_black_is_not_worth_more_than_black():
     film = [noisy(np.full((240, 320), 30, np.uint8), 6, i) for i in range(7)]
-    moved = np.array([0.0, *(motion(b, a) for a, b in zip(film, film[1:], strict=False))])
+    moved = np.array([0.0, *(motion(b, a) for a, b in pairwise(film))])
     shown = np.array([detail(luma) for luma in film])
     assert window_weights(moved, shown, 5, typical=64)[0] > 64
     grain = 2 / np.pi**0.5 * noise_sigma(film[0])

@@ -1,8 +1,8 @@
 """Black bars around a film's picture.
 
 A bar is a stretch of rows from the border that is near black and even throughout the film, next to
-rows of picture. What tells it from the dark part of a scene is its edge: straight, and sharp in most
-columns at once. Codecs ring at that edge, and subtitles may stand in a bar for a while.
+rows of picture. What tells it from the dark part of a scene is its edge: straight, and sharp in
+most columns at once. Codecs ring at that edge, and subtitles may stand in a bar for a while.
 """
 
 from typing import Final, NamedTuple

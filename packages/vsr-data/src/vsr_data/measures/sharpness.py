@@ -39,9 +39,9 @@ SOFT: Final = 0.75
 """Steepness below which a film may have been enlarged twice, if its spectrum is empty too."""
 
 EMPTY_DB: Final = -41.0
-"""Power near the highest frequency over that at a sixteenth of a cycle per pixel, in dB, below which
-a spectrum is empty at a steepness of 0.62. Of films as they come from cameras and codecs, those as
-soft as that had -39 at least, and those enlarged twice without coding -40 to -52."""
+"""Power near the highest frequency over that at a sixteenth of a cycle per pixel, in dB, below
+which a spectrum is empty at a steepness of 0.62. Of films as they come from cameras and codecs,
+those as soft as that had -39 at least, and those enlarged twice without coding -40 to -52."""
 
 EMPTIER_DB: Final = 45.0
 """How much emptier a spectrum has to be the steeper edges are, in dB."""
