@@ -92,8 +92,8 @@ def test_an_index_that_says_something_else_is_not_believed(tmp_path):
     open_training(section, MODEL)
     index = entry_of(tmp_path) / "index.json"
     text = index.read_text()
-    assert text.count('"first": 0') == 1
-    index.write_text(text.replace('"first": 0', '"first": 7'))
+    assert text.count('"numbers": [0,') == 1
+    index.write_text(text.replace('"numbers": [0,', '"numbers": [7,'))
     (clip,) = open_training(section, MODEL).clips
     assert clip.origin(0).endswith("frame 2")
 

@@ -41,11 +41,11 @@ def decodings(monkeypatch):
     counted = []
     from vsr_data.footage import video_cache
 
-    frames = video_cache.frames
+    read = video_cache.FilmReading
     monkeypatch.setattr(
         video_cache,
-        "frames",
-        lambda path, *rest: (counted.append(path.name), frames(path, *rest))[1],
+        "FilmReading",
+        lambda path, *rest: (counted.append(path.name), read(path, *rest))[1],
     )
     return counted
 
@@ -168,9 +168,9 @@ def test_runs_too_short_for_any_window_take_no_space(tmp_path):
         for number, side in enumerate((6, 6, 12, 6, 6, 6)):
             writer.append(number, picture(side, side, number), picture(side // 3, side // 3))
     entry = store.find("key")
-    assert [(run.first, run.frames) for run in entry.segments] == [(3, 3)]
+    assert [(run.numbers, run.frames) for run in entry.segments] == [((3, 4, 5), 3)]
     assert entry.n_bytes == budget.used == 3 * (6 * 6 + 2 * 2) * 3
-    assert (entry.census.runs, entry.census.longest) == (3, 3)
+    assert (entry.account.runs, entry.account.longest) == (3, 3)
 
 
 def test_the_limit_is_checked_by_the_header_before_decoding(tmp_path, decodings):

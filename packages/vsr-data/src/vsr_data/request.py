@@ -33,6 +33,11 @@ class Request:
     patch: int | None
     cache_dir: str
     cache_gib: float
+    cuts: Literal["auto", "off"] = "auto"
+    interlaced: Literal["mend", "refuse", "keep"] = "mend"
+    hdr: Literal["tonemap", "refuse", "keep"] = "tonemap"
+    bars: Literal["crop", "keep"] = "crop"
+    windows: Literal["detail", "uniform"] = "detail"
 
     @classmethod
     def of(cls, data: Data, model: Model, role: Role) -> Self:
@@ -48,6 +53,11 @@ class Request:
             patch=data.patch if train else None,
             cache_dir=data.cache_dir,
             cache_gib=data.cache_gib,
+            cuts=data.cuts,
+            interlaced=data.interlaced,
+            hdr=data.hdr,
+            bars=data.bars,
+            windows=data.windows,
         )
 
     @property

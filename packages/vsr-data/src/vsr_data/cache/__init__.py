@@ -3,16 +3,16 @@
 Knows nothing of where frames come from.
 """
 
-from vsr_data.cache.entry import Census, Entry, Segment
+from vsr_data.cache.entry import Account, Entry, Segment
 from vsr_data.cache.reading import ChangedFramesError, StripReader
 from vsr_data.cache.store import GIB, FrameStore, entry_key
 from vsr_data.cache.writing import Budget, CacheFullError, EntryWriter
 
 __all__ = [
     "GIB",
+    "Account",
     "Budget",
     "CacheFullError",
-    "Census",
     "ChangedFramesError",
     "Entry",
     "EntryWriter",

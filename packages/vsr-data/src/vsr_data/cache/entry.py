@@ -12,11 +12,11 @@ import os
 import zlib
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, Self
+from typing import Any, Final, Literal, Self
 
 from vsr_data.pixels import Size
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 INDEX: Final = "index.json"
 FILES: Final = ("gt.rgb", "lq.rgb")
 
@@ -48,14 +48,19 @@ class Segment:
     """A run of frames of one size within an entry.
 
     Attributes:
-        first: number of its first frame in the video.
+        numbers: of its frames in the video, rising; frames left out leave gaps.
         gt: the sharp frames.
         lq: their low-resolution versions, as many.
+        motion: how much each differs from the one before, in levels of 255, 0 for the first one;
+            empty where it was not measured.
+        detail: how much each has, in levels of 255; empty where it was not measured.
     """
 
-    first: int
+    numbers: tuple[int, ...]
     gt: Strip
     lq: Strip
+    motion: tuple[float, ...] = ()
+    detail: tuple[float, ...] = ()
 
     @property
     def frames(self) -> int:
@@ -64,14 +69,62 @@ class Segment:
 
 
 @dataclass
-class Census:
-    """What was met while decoding a file, for the reason when nothing can be used."""
+class Account:
+    """What was met while a file was decoded, and what it is made of.
+
+    Attributes:
+        decoded: frames that the decoder gave, up to the end of the range.
+        damaged: frames or packets among them that could not be used.
+        runs: stretches of frames that follow one another.
+        longest: frames of the longest of them.
+        notes: what stopped or spoilt the decoding, in words; a few.
+        repeated: frames left out because they show what the one before shows.
+        cuts: the first frame of each new scene, by its number in the file; not that of the film.
+        codec: libav's name of it.
+        height: rows of a frame, upright, as decoded.
+        width: its columns.
+        fields: which of two fields comes first, where frames are made of fields.
+        telecined: whether they are by 3:2 pulldown.
+        hdr: the transfer function, where it is one of HDR.
+        pixel_aspect: width of a pixel over its height.
+        bars: black rows at the top and bottom and columns at the left and right, in gt pixels.
+        motion: mean difference of a frame to the one before, in levels of 255.
+        detail: mean detail of a frame, in levels of 255.
+        level: mean luma.
+        noise: standard deviation of grain, in levels of 255.
+        blockiness: steps across the borders of 8×8 blocks over those elsewhere; 1 where there are
+            no blocks.
+        enlarged: the factor it seems to have been enlarged by before; 1 where it does not.
+        problems: what was mended, left out or may spoil training; sentences.
+    """
 
     decoded: int = 0
     damaged: int = 0
     runs: int = 0
     longest: int = 0
     notes: list[str] = field(default_factory=list)
+    repeated: int = 0
+    cuts: list[int] = field(default_factory=list)
+    codec: str = ""
+    height: int = 0
+    width: int = 0
+    fields: Literal["tff", "bff"] | None = None
+    telecined: bool = False
+    hdr: Literal["pq", "hlg"] | None = None
+    pixel_aspect: float = 1.0
+    bars: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    motion: float = 0.0
+    detail: float = 0.0
+    level: float = 0.0
+    noise: float = 0.0
+    blockiness: float = 1.0
+    enlarged: float = 1.0
+    problems: list[str] = field(default_factory=list)
+
+    def count_run(self, frames: int) -> None:
+        """Take up a run that has ended."""
+        self.runs += 1
+        self.longest = max(self.longest, frames)
 
 
 @dataclass(frozen=True)
@@ -80,7 +133,7 @@ class Entry:
 
     folder: Path
     segments: tuple[Segment, ...]
-    census: Census
+    account: Account
     n_bytes: int
     is_untouched: bool
     """Whether its files are as they were left when it was written."""
@@ -97,8 +150,8 @@ class Entry:
             if sizes != [size for size, *_ in index["stamps"]]:
                 return None
             segments = tuple(_segment(row) for row in index["segments"])
-            census = Census(**index["census"])
-            return cls(folder, segments, census, sum(sizes), stamps == index["stamps"])
+            account = Account(**index["account"])
+            return cls(folder, segments, account, sum(sizes), stamps == index["stamps"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
             return None
 
@@ -111,7 +164,7 @@ class Entry:
         except OSError:
             return False
         with contextlib.suppress(OSError):  # a cache that is only read is compared every time
-            write_index(self.folder, list(self.segments), self.census)
+            write_index(self.folder, list(self.segments), self.account)
         return True
 
 
@@ -121,12 +174,12 @@ def retire(folder: Path) -> None:
         (folder / INDEX).unlink(missing_ok=True)
 
 
-def write_index(folder: Path, segments: list[Segment], census: Census) -> None:
+def write_index(folder: Path, segments: list[Segment], account: Account) -> None:
     """Complete a folder whose two files are written."""
     index: dict[str, Any] = {
         "format": FORMAT,
         "segments": [asdict(segment) for segment in segments],
-        "census": asdict(census),
+        "account": asdict(account),
         "stamps": _stamps(folder),
     }
     index = json.loads(json.dumps(index))  # lists, as they will be read
@@ -152,7 +205,8 @@ def _digest(index: dict[str, Any]) -> str:
 
 
 def _segment(row: dict[str, Any]) -> Segment:
-    return Segment(row["first"], _strip(row["gt"]), _strip(row["lq"]))
+    numbers, motion, detail = (tuple(row[name]) for name in ("numbers", "motion", "detail"))
+    return Segment(numbers, _strip(row["gt"]), _strip(row["lq"]), motion, detail)
 
 
 def _strip(row: dict[str, Any]) -> Strip:

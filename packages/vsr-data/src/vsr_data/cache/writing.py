@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from vsr_data.cache.entry import FILES, Census, Segment, Strip, write_index
+from vsr_data.cache.entry import FILES, Account, Segment, Strip, write_index
 from vsr_data.pixels import Pixels, Size
 
 SHORTEST_RUN: Final = 3  # frames; the smallest window there is
@@ -43,45 +43,60 @@ class EntryWriter:
     """
 
     def __init__(self, folder: Path, budget: Budget) -> None:
-        self.census = Census()
+        self.account = Account()
         self._folder = folder
         self._budget = budget
         self._segments: list[Segment] = []
-        self._first: int | None = None
+        self._numbers: list[int] = []
+        self._measures: list[tuple[float, float]] = []
         self._gt, self._lq = (_StripWriter(folder / name) for name in FILES)
 
-    def append(self, number: int, gt_HWC: Pixels, lq_HWC: Pixels) -> None:
+    def append(
+        self,
+        number: int,
+        gt_HWC: Pixels,
+        lq_HWC: Pixels,
+        measures: tuple[float, float] | None = None,
+    ) -> None:
         """Add the next frame, `number` of its file; a new size starts a new run.
+
+        Args:
+            number: where it is in the file.
+            gt_HWC: the sharp frame.
+            lq_HWC: its low-resolution version.
+            measures: its motion and its detail, where they are known; of all frames or of none.
 
         Raises:
             CacheFullError: the budget is spent.
         """
-        if self._first is not None and self._gt.size != gt_HWC.shape[:2]:
+        if self._numbers and self._gt.size != gt_HWC.shape[:2]:
             self.end_run()
         self._budget.spend(gt_HWC.nbytes + lq_HWC.nbytes)
-        if self._first is None:
-            self._first = number
+        self._numbers.append(number)
+        if measures is not None:
+            self._measures.append(measures)
         self._gt.append(gt_HWC)
         self._lq.append(lq_HWC)
 
     def end_run(self) -> None:
         """The next frame does not follow this one."""
-        first, self._first = self._first, None
-        if first is None:
+        numbers, self._numbers = self._numbers, []
+        measures, self._measures = self._measures, []
+        if not numbers:
             return
-        frames = len(self._gt.digests)
-        self.census.runs += 1
-        self.census.longest = max(self.census.longest, frames)
-        if frames >= SHORTEST_RUN:
-            self._segments.append(Segment(first, self._gt.end(), self._lq.end()))
-        else:
+        self.account.count_run(len(numbers))
+        if len(numbers) < SHORTEST_RUN:
             self._budget.used -= self._gt.take_back() + self._lq.take_back()
+            return
+        motion, detail = zip(*measures, strict=True) if measures else ((), ())
+        gt, lq = self._gt.end(), self._lq.end()
+        self._segments.append(Segment(tuple(numbers), gt, lq, motion, detail))
 
     def complete(self) -> None:
         """End the last run and write the index."""
         self.end_run()
         self.close()
-        write_index(self._folder, self._segments, self.census)
+        write_index(self._folder, self._segments, self.account)
 
     def close(self) -> None:
         """Close both files, flushed to the disk."""

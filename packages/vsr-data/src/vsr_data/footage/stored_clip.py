@@ -40,7 +40,7 @@ class StoredClip(Clip):
         self.lq_size = segment.lq.size
         self.gt_size = segment.gt.size
         self._shown_as = shown_as or self.source
-        self._first = segment.first
+        self._numbers = segment.numbers
         self._n_frames = n_frames
         self._gt, self._lq = (StripReader(entry.folder, side) for side in (segment.gt, segment.lq))
 
@@ -57,7 +57,7 @@ class StoredClip(Clip):
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""
         self._check(i)
-        return f"{self._shown_as} frame {self._first + i + self._n_frames // 2}"
+        return f"{self._shown_as} frame {self._numbers[i + self._n_frames // 2]}"
 
     def _read(self, i: int, lq_rows: slice, gt_rows: slice) -> tuple[Pixels, Pixels]:
         self._check(i)

@@ -13,9 +13,9 @@ from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, Fram
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Rejected
-from vsr_data.request import SMALLEST_PATCH, Request
-from vsr_data.video import FrameRange, Header, Tally, frames, read_header
-from vsr_data.video.container import DECODE_ERRORS, reason_of
+from vsr_data.footage.reading import FilmReading
+from vsr_data.request import Request
+from vsr_data.video import FrameRange, Header, read_header
 from vsr_data.video.header import count_packets
 from vsr_files import printable
 
@@ -116,6 +116,9 @@ def _key(path: Path, request: Request) -> str:
         frames=[wanted.first, wanted.stop],
         scale=request.scale,
         degradation=request.degradation,
+        cuts=request.cuts,
+        interlaced=request.interlaced,
+        hdr=request.hdr,
     )
 
 
@@ -195,13 +198,13 @@ def _wanted(surveys: list[Survey]) -> int:
 
 
 def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
-    request, key, tally = found.request, found.keys[path], Tally()
+    request, key, reading = found.request, found.keys[path], FilmReading(path, found.request)
     try:
         with found.store.write(key, budget) as writer:
-            _decode_into(writer, path, request, tally)
+            _keep(writer, reading, request)
     except CacheFullError as error:
         about = max(budget.limit, budget.used + _wanted_bytes(header, request))
-        where = f"full at frame {tally.decoded} of {printable(path)!r}"
+        where = f"full at frame {reading.tally.decoded} of {printable(path)!r}"
         raise _too_much([request], about, where) from error
     entry = found.store.find(key)
     if entry is None:
@@ -209,32 +212,20 @@ def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
     return entry
 
 
-def _decode_into(writer: EntryWriter, path: Path, request: Request, tally: Tally) -> None:
-    """Keep a video's frames, their sides cropped to multiples of the scale, and small ones of them.
+def _keep(writer: EntryWriter, reading: FilmReading, request: Request) -> None:
+    """Keep a video's frames, and small ones of them.
 
     Raises:
-        UnusableFileError: it is no video, or its frames are absurdly large.
+        UnusableFileError: it is no video, its frames are absurdly large, or it is refused.
         CacheFullError: its frames exceed the budget.
     """
-    scale = request.scale
-    for frame in frames(path, FrameRange.parse(request.frames), tally):
-        if not frame.follows:
+    for number, gt_HWC, starts_run, measures in reading:
+        if starts_run:
             writer.end_run()
-        height, width = frame.size
-        if min(height, width) // scale < SMALLEST_PATCH:
-            writer.end_run()
-            tally.note(f"frames of {width}×{height} are too small to use")
-            continue
-        try:
-            rgb_HWC = frame.rgb()
-        except DECODE_ERRORS as error:
-            writer.end_run()
-            tally.note(f"{frame.picture.format.name} frames cannot be used: {reason_of(error)}")
-            continue
-        gt_HWC = rgb_HWC[: height - height % scale, : width - width % scale].copy()
-        writer.append(frame.number, gt_HWC, degrade(gt_HWC, scale, request.degradation))
-    writer.census.decoded, writer.census.damaged = tally.decoded, tally.damaged
-    writer.census.notes = tally.notes
+        lq_HWC = degrade(gt_HWC, request.scale, request.degradation)
+        writer.append(number, gt_HWC, lq_HWC, (measures.motion, measures.detail))
+    writer.end_run()
+    writer.account = reading.account
 
 
 def _too_much(requests: list[Request], needed: int, where: str) -> DataError:

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Final
 
-from vsr_data.cache import Census, Entry, Segment
+from vsr_data.cache import Account, Entry, Segment
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Footage
 from vsr_data.footage.names import clip_names
@@ -88,7 +88,7 @@ def _usable(found: Survey) -> dict[Path, list[Segment]]:
 def _fitting(entry: Entry, request: Request) -> list[Segment]:
     long = [segment for segment in entry.segments if segment.frames >= request.n_frames]
     if not long:
-        raise UnusableFileError(_why_too_short(entry.census, request))
+        raise UnusableFileError(_why_too_short(entry.account, request))
     misfits = [request.misfit(segment.lq.size) for segment in long]
     fitting = [segment for segment, misfit in zip(long, misfits, strict=True) if misfit is None]
     if not fitting:
@@ -96,16 +96,16 @@ def _fitting(entry: Entry, request: Request) -> list[Segment]:
     return fitting
 
 
-def _why_too_short(census: Census, request: Request) -> str:
+def _why_too_short(account: Account, request: Request) -> str:
     ranged = "" if request.frames == ":" else f" in data.{request.role}_frames = {request.frames!r}"
-    damage = f", {census.damaged} damaged" if census.damaged else ""
-    notes = "".join(f"; {note}" for note in census.notes)
-    if not census.decoded:
+    damage = f", {account.damaged} damaged" if account.damaged else ""
+    notes = "".join(f"; {note}" for note in account.notes)
+    if not account.decoded:
         return f"no frame of it can be decoded{damage}{notes}"
-    if census.runs <= 1 and not damage:
-        frames = f"{census.longest} frame{'' if census.longest == 1 else 's'}"
+    if account.runs <= 1 and not damage:
+        frames = f"{account.longest} frame{'' if account.longest == 1 else 's'}"
         return f"it has {frames}{ranged}; a window needs {request.n_frames}{notes}"
     return (
-        f"its longest unbroken run has {census.longest} of {census.decoded} frames{damage}{ranged}"
+        f"its longest unbroken run has {account.longest} of {account.decoded} frames{damage}{ranged}"
         f"; a window needs {request.n_frames}{notes}"
     )

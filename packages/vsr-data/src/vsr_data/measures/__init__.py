@@ -1,0 +1,26 @@
+"""What a picture shows, in figures: pure functions of arrays that know nothing of files.
+
+Luma is `luma_HW`, uint8, as of `luma_of`; figures are in its levels, of which there are 255.
+"""
+
+from vsr_data.measures.activity import detail, is_repeated, is_test_card, level, motion
+from vsr_data.measures.bars import Bars, BarsFinder
+from vsr_data.measures.blocks import blockiness
+from vsr_data.measures.luma import luma_of, reduced
+from vsr_data.measures.noise import noise_sigma
+from vsr_data.measures.spectrum import SpectrumFall
+
+__all__ = [
+    "Bars",
+    "BarsFinder",
+    "SpectrumFall",
+    "blockiness",
+    "detail",
+    "is_repeated",
+    "is_test_card",
+    "level",
+    "luma_of",
+    "motion",
+    "noise_sigma",
+    "reduced",
+]
