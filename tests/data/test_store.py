@@ -263,3 +263,15 @@ def test_an_index_of_another_format_is_ignored(tmp_path):
     index = tmp_path / "cache" / "key" / "index.json"
     index.write_text(json.dumps({**json.loads(index.read_text()), "format": 0}))
     assert store.find("key") is None
+
+
+def test_sharp_frames_are_those_of_the_windows_in_their_order(tmp_path):
+    path = noise_video(tmp_path / "a.mkv", 9)
+    (clip,) = open_training(data(tmp_path, path), MODEL).clips
+    assert clip.frames == 9
+    whole = clip.gt_frames(0, 9)
+    for i in range(clip.windows):
+        assert np.array_equal(whole[i + 2], clip.window(i)[1])
+    assert np.array_equal(clip.gt_frames(3, 4, slice(9, 21)), whole[3:7, 9:21])
+    with pytest.raises(IndexError, match="9 frames; got frames 5 to 10"):
+        clip.gt_frames(5, 5)

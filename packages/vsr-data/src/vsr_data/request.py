@@ -1,4 +1,7 @@
-"""What a source is asked for: the settings of either side of a run, side by side."""
+"""What a source is asked for: the settings of either side of a run, side by side.
+
+Either side has one source or several; each is asked for by a `Request` of its own.
+"""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +11,7 @@ from vsr_data.pixels import Size
 from vsr_files import expanded
 from vsr_settings import Data, Model
 from vsr_settings.degradation import Degradation
+from vsr_settings.schema import Source
 
 Role = Literal["train", "val"]
 SMALLEST_PATCH: Final = 8  # low-resolution pixels; what `data.patch` is at least
@@ -19,8 +23,11 @@ class Request:
 
     Attributes:
         role: training or validation; `data.train` and `data.val` are named after it.
-        source: the setting, as the user wrote it.
+        source: the path or word, as the user wrote it.
         frames: frames of every video to use, as `first:stop`.
+        group: the source's number among those of its role.
+        weight: its part of the samples, over the weights of all of them.
+        is_one_of_several: whether the setting is a list of sources.
         patch: side of a low-resolution crop in pixels; None where whole frames are used.
     """
 
@@ -39,14 +46,19 @@ class Request:
     bars: Literal["crop", "keep"] = "crop"
     windows: Literal["detail", "uniform"] = "detail"
 
+    group: int = 0
+    weight: float = 1.0
+    is_one_of_several: bool = False
+
     @classmethod
-    def of(cls, data: Data, model: Model, role: Role) -> Self:
-        """The request that settings make for training or for validation."""
+    def of(cls, data: Data, model: Model, role: Role, group: int = 0) -> Self:
+        """The request that settings make of one source for training or for validation."""
         train = role == "train"
+        source = sources_of(data, role)[group]
         return cls(
             role=role,
-            source=data.train if train else data.val,
-            frames=data.train_frames if train else data.val_frames,
+            source=source.path,
+            frames=source.frames,
             n_frames=model.n_frames,
             scale=model.scale,
             degradation=data.degradation,
@@ -58,12 +70,29 @@ class Request:
             hdr=data.hdr,
             bars=data.bars,
             windows=data.windows,
+            group=group,
+            weight=source.weight,
+            is_one_of_several=train and not isinstance(data.train, str),
         )
+
+    @classmethod
+    def all_of(cls, data: Data, model: Model, role: Role) -> tuple[Self, ...]:
+        """One request for every source of a role, in the order of the settings."""
+        return tuple(cls.of(data, model, role, i) for i in range(len(sources_of(data, role))))
 
     @property
     def setting(self) -> str:
         """The source as messages name it."""
+        if self.is_one_of_several:
+            return f"data.{self.role}[{self.group}].path = {self.source!r}"
         return f"data.{self.role} = {self.source!r}"
+
+    @property
+    def frames_setting(self) -> str:
+        """The setting that says which frames are used, as messages name it."""
+        if self.is_one_of_several:
+            return f"data.{self.role}[{self.group}].frames"
+        return f"data.{self.role}_frames"
 
     @property
     def place(self) -> Path:
@@ -86,3 +115,12 @@ class Request:
             f"low-resolution frames are {width}×{height}; data.patch = {self.patch} needs "
             f"{self.patch}×{self.patch}{remedy}"
         )
+
+
+def sources_of(data: Data, role: Role) -> tuple[Source, ...]:
+    """The sources of a role, in the order of the settings; validation has one."""
+    if role == "val":
+        return (Source(path=data.val, frames=data.val_frames),)
+    if isinstance(data.train, str):
+        return (Source(path=data.train, frames=data.train_frames),)
+    return data.train

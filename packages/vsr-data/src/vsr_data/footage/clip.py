@@ -7,8 +7,11 @@ Invariant: `lq_size` times the scale is `gt_size`, and a window never leaves its
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from itertools import accumulate
+from typing import Final
 
 from vsr_data.pixels import Pixels, Size
+
+ALL_ROWS: Final = slice(None)
 
 
 class Clip(ABC):
@@ -18,6 +21,10 @@ class Clip(ABC):
         name: what reports call it; unique within its footage, and text that can be printed.
         source: path of the file it comes from, fit to be printed, or `demo`.
         windows: how many windows it holds, at least 1.
+        frames: how many consecutive sharp frames `gt_frames` gives; 0 where there are none but
+            those of the windows.
+        is_ready_made: whether its low-resolution frames came with it, and are taken as they are.
+        group: which of the footage's sources it is of.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
     """
@@ -27,6 +34,9 @@ class Clip(ABC):
     windows: int
     lq_size: Size
     gt_size: Size
+    frames: int = 0
+    is_ready_made: bool = False
+    group: int = 0
 
     @abstractmethod
     def window(self, i: int) -> tuple[Pixels, Pixels]:
@@ -61,6 +71,29 @@ class Clip(ABC):
         rows, columns = (slice(start * scale, (start + side) * scale) for start in (y, x))
         return lq_THWC[:, y : y + side, x : x + side], gt_HWC[rows, columns]
 
+    def gt_frames(
+        self,
+        first: int,
+        count: int,
+        rows: slice = ALL_ROWS,  # noqa: ARG002 - of clips that have frames
+    ) -> Pixels:
+        """Consecutive sharp frames; the i-th window's low-resolution ones are made from those at i.
+
+        Args:
+            first: the first of them, from 0.
+            count: how many.
+            rows: which rows of each.
+
+        Returns:
+            `gt_THWC`, uint8 RGB.
+
+        Raises:
+            IndexError: the clip does not have them all.
+            DataError: the file has been deleted or damaged since it was opened.
+        """
+        self._check_frames(first, count)
+        raise NotImplementedError(f"{type(self).__name__} has {self.frames} frames but reads none")
+
     @abstractmethod
     def origin(self, i: int) -> str:
         """The file and the frame that the i-th window's ground truth is."""
@@ -68,6 +101,11 @@ class Clip(ABC):
     def _check(self, i: int) -> None:
         if not 0 <= i < self.windows:
             raise IndexError(f"clip {self.name!r} has {self.windows} windows; got {i}")
+
+    def _check_frames(self, first: int, count: int) -> None:
+        if not 0 <= first <= first + count <= self.frames:
+            wanted = f"frames {first} to {first + count}"
+            raise IndexError(f"clip {self.name!r} has {self.frames} frames; got {wanted}")
 
 
 @dataclass(frozen=True)
@@ -80,10 +118,19 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Footage:
-    """The clips of a source, sorted by name, and the files that gave none."""
+    """The clips of one side of a run, sorted by name, and the files that gave none.
+
+    Attributes:
+        clips: of all sources.
+        rejected: files of all sources that are not used.
+        groups: weight of every source; `Clip.group` counts into it.
+        notes: what was found that a person would want to know, a sentence each.
+    """
 
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...] = ()
+    groups: tuple[float, ...] = (1.0,)
+    notes: tuple[str, ...] = ()
 
     @property
     def windows(self) -> int:

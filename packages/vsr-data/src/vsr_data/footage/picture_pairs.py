@@ -6,20 +6,25 @@ is a clip of one window. Pairs are checked when the folder is opened and decoded
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Final
 
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip, Footage, Rejected
 from vsr_data.footage.names import clip_names
-from vsr_data.footage.png import check_png, read_rgb
+from vsr_data.footage.pictures import expected_picture
+from vsr_data.footage.png import check_png
 from vsr_data.pixels import Pixels, Size
 from vsr_data.request import Request
 from vsr_files import printable
+
+REMEDY: Final = "restore the file, or remove the pair and start the run again"
 
 
 class PictureClip(Clip):
     """One pair of pictures."""
 
     windows = 1
+    is_ready_made = True
 
     def __init__(
         self, name: str, gt: Path, lq: Path, gt_size: Size, *, scale: int, n_frames: int
@@ -36,29 +41,14 @@ class PictureClip(Clip):
         """The pair, decoded anew."""
         self._check(i)
         height, width = self.lq_size
-        lq = self._read(self._lq, (height * self._n_frames, width))
-        gt_HWC = self._read(self._gt, self.gt_size)
+        lq = expected_picture(self._lq, (height * self._n_frames, width), REMEDY)
+        gt_HWC = expected_picture(self._gt, self.gt_size, REMEDY)
         return lq.reshape(self._n_frames, height, width, 3), gt_HWC
 
     def origin(self, i: int) -> str:
         """The ground truth's file."""
         self._check(i)
         return self.source
-
-    def _read(self, path: Path, size: Size) -> Pixels:
-        remedy = "restore the file, or remove the pair and start the run again"
-        try:
-            pixels = read_rgb(path)
-        except UnusableFileError as error:
-            raise DataError(
-                f"picture {printable(path)!r} is no longer usable: {error}; {remedy}"
-            ) from error
-        if pixels.shape[:2] != size:
-            raise DataError(
-                f"picture {printable(path)!r} was {size[1]}×{size[0]} and is now "
-                f"{pixels.shape[1]}×{pixels.shape[0]}; {remedy}"
-            )
-        return pixels
 
 
 def holds_picture_pairs(place: Path) -> bool:

@@ -9,7 +9,7 @@ import io
 import zlib
 from pathlib import Path
 from stat import S_ISDIR, S_ISREG
-from typing import IO, Final
+from typing import IO, Final, Literal
 
 import av
 import numpy as np
@@ -24,9 +24,11 @@ SIGNATURE: Final = b"\x89PNG\r\n\x1a\n"
 MAX_PIXELS: Final = 1 << 26  # 67 megapixels: a stack of 5 frames of 4K, and no decompression bomb
 MAX_BYTES: Final = 8 * MAX_PIXELS + (1 << 20)  # four 16-bit samples a pixel, and some text
 HEADER: Final = 33  # bytes of the signature and the first chunk
-BIT_DEPTH_AT: Final = 24  # byte of the header
+BIT_DEPTH_AT: Final = 24  # byte of the header; the colour type is the next
 BLOCK: Final = 1 << 20  # bytes read at a time
-DEEP_SAMPLES: Final = {"gray16be": 1, "ya16be": 2, "rgb48be": 3, "rgba64be": 4}
+PLAIN: Final = {bytes([8, 2]): "rgb24", bytes([8, 6]): "rgba"}
+"""Bit depth and colour type of what libav decodes twice as fast as Pillow, and its name for it."""
+DEEP_SAMPLES: Final = {"gray16": 1, "ya16": 2, "rgb48": 3, "rgba64": 4}
 
 
 def read_size(path: Path) -> Size:
@@ -38,7 +40,7 @@ def read_size(path: Path) -> Size:
     Raises:
         UnusableFileError: it is no PNG, or absurdly large.
     """
-    _check_kind(path)
+    check_kind(path)
     try:
         with path.open("rb") as file:
             return _size(file.read(HEADER))
@@ -55,7 +57,7 @@ def check_png(path: Path) -> Size:
     Raises:
         UnusableFileError: it is no PNG, damaged, cut off or absurdly large.
     """
-    _check_kind(path)
+    check_kind(path)
     try:
         with path.open("rb") as file:
             size = _size(file.read(HEADER))
@@ -67,7 +69,12 @@ def check_png(path: Path) -> Size:
         raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
 
 
-def _check_kind(path: Path) -> None:
+def check_kind(path: Path) -> None:
+    """Refuse what is no regular file of a size that a picture can have.
+
+    Raises:
+        UnusableFileError: it is something else.
+    """
     try:
         stat = path.stat()
     except OSError as error:
@@ -130,32 +137,50 @@ def read_rgb(path: Path) -> Pixels:
     try:
         data = path.read_bytes()
         if data[BIT_DEPTH_AT] == 16:
-            return _deep_rgb(data)
+            return deep_rgb(data, "png")
+        if data[BIT_DEPTH_AT : BIT_DEPTH_AT + 2] in PLAIN:
+            return _plain_rgb(data)
         with Image.open(io.BytesIO(data), formats=["PNG"]) as picture:
             return np.asarray(picture.convert("RGB"))
     except Exception as error:
         raise UnusableFileError(f"it cannot be decoded: {reason_of(error)}") from error
 
 
-def _deep_rgb(data: bytes) -> Pixels:
-    """Round 16 bits to 8; Pillow would cut them."""
-    frame = _decoded(data)
-    plane = frame.planes[0]
-    samples = DEEP_SAMPLES.get(frame.format.name)
+def deep_rgb(data: bytes, codec: Literal["png", "tiff"]) -> Pixels:
+    """Decode a picture of 16 bits, rounded to 8; Pillow would cut them, or not read it.
+
+    Args:
+        data: the file's bytes.
+        codec: libav's name of its kind, `png` or `tiff`.
+
+    Returns:
+        `rgb_HWC`, as of `read_rgb`.
+
+    Raises:
+        ValueError, OSError: it cannot be decoded.
+    """
+    frame = _decoded(data, codec)
+    plane, (name, order) = frame.planes[0], (frame.format.name[:-2], frame.format.name[-2:])
+    samples = DEEP_SAMPLES.get(name)
     if samples is None:
-        raise ValueError(f"{frame.format.name} is not a format of PNG")
-    rows = np.frombuffer(memoryview(plane), ">u2").reshape(-1, plane.line_size // 2)
-    deep_HWC = rows[: frame.height, : frame.width * samples]
-    deep_HWC = deep_HWC.reshape(frame.height, frame.width, samples)
+        raise ValueError(f"{frame.format.name} is not a format of {codec.upper()}")
+    rows = np.frombuffer(memoryview(plane), ">u2" if order == "be" else "<u2")
+    deep = rows.reshape(-1, plane.line_size // 2)[: frame.height, : frame.width * samples]
+    deep_HWC = deep.reshape(frame.height, frame.width, samples)
     colours = deep_HWC[..., :3] if samples >= 3 else deep_HWC[..., :1]
     rgb_HWC = ((colours.astype(np.uint32) + 128) // 257).astype(np.uint8)  # 257 is odd: no ties
     return np.ascontiguousarray(np.broadcast_to(rgb_HWC, (*rgb_HWC.shape[:2], 3)))
 
 
-def _decoded(data: bytes) -> VideoFrame:
+def _plain_rgb(data: bytes) -> Pixels:
+    return np.ascontiguousarray(_decoded(data, "png").to_ndarray()[..., :3])
+
+
+def _decoded(data: bytes, codec: Literal["png", "tiff"]) -> VideoFrame:
     av.logging.set_level(None)
-    codec = av.CodecContext.create("png", "r")
-    frames = [*codec.decode(av.Packet(data)), *codec.decode(None)]
+    context = av.CodecContext.create(codec, "r")
+    context.options = {"err_detect": "crccheck+explode", "max_pixels": str(MAX_PIXELS)}
+    frames = [*context.decode(av.Packet(data)), *context.decode(None)]
     if not frames or not isinstance(frames[0], VideoFrame):
         raise ValueError("it holds no picture")
     return frames[0]

@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vsr_data.cache import ChangedFramesError, Entry, Segment, StripReader
-from vsr_data.cache.reading import WHOLE
 from vsr_data.errors import DataError
-from vsr_data.footage.clip import Clip
+from vsr_data.footage.clip import ALL_ROWS, Clip
 from vsr_data.pixels import Pixels
 from vsr_files import printable
 
@@ -36,6 +35,7 @@ class StoredClip(Clip):
     ) -> None:
         self.name = name
         self.source = printable(source)
+        self.frames = segment.frames
         self.windows = segment.frames - n_frames + 1
         self.lq_size = segment.lq.size
         self.gt_size = segment.gt.size
@@ -46,13 +46,19 @@ class StoredClip(Clip):
 
     def window(self, i: int) -> tuple[Pixels, Pixels]:
         """The i-th window, read anew."""
-        return self._read(i, WHOLE, WHOLE)
+        return self._read(i, ALL_ROWS, ALL_ROWS)
 
     def crop(self, i: int, y: int, x: int, side: int) -> tuple[Pixels, Pixels]:
         """A square of the i-th window; no other rows are read."""
         scale = self.gt_size[0] // self.lq_size[0]
         lq_THWC, gt_HWC = self._read(i, slice(y, y + side), slice(y * scale, (y + side) * scale))
         return lq_THWC[:, :, x : x + side], gt_HWC[:, x * scale : (x + side) * scale]
+
+    def gt_frames(self, first: int, count: int, rows: slice = ALL_ROWS) -> Pixels:
+        """Consecutive sharp frames; no other rows are read."""
+        self._check_frames(first, count)
+        with self._explained():
+            return self._gt.read(first, count, rows)
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""
