@@ -94,7 +94,8 @@ class PoissonNoise(Section):
 
 class SensorNoise(Section):
     """Noise of a camera's sensor: of its reading and of the light, a little alike among neighbours
-    in space, as after demosaicing."""
+    in space, as after demosaicing.
+    """
 
     kind: Literal["sensor"]
     read: Levels

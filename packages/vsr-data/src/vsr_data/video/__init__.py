@@ -11,25 +11,39 @@ from vsr_data.video.colour import (
     unit_from_frame,
 )
 from vsr_data.video.container import DECODE_ERRORS, PICTURE, opened, reason_of
-from vsr_data.video.cuts import CutDetector
+from vsr_data.video.cuts import CutDetector, with_cuts
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
+from vsr_data.video.fields import FieldOrder, FieldsSeen, deinterlaced
 from vsr_data.video.header import Header, read_header
+from vsr_data.video.mending import mended_frames
+from vsr_data.video.nature import Nature, nature_of
+from vsr_data.video.side_data import side_data_of
+from vsr_data.video.tone import ToneMapping
 
 __all__ = [
     "DECODE_ERRORS",
     "PICTURE",
     "CutDetector",
+    "FieldOrder",
+    "FieldsSeen",
     "Frame",
     "FrameRange",
     "Header",
+    "Nature",
     "Tally",
+    "ToneMapping",
     "YccCoding",
     "coding_of",
+    "deinterlaced",
     "frames",
+    "mended_frames",
+    "nature_of",
     "opened",
     "quarter_turns",
     "read_header",
     "reason_of",
     "rgb_from_frame",
+    "side_data_of",
     "unit_from_frame",
+    "with_cuts",
 ]

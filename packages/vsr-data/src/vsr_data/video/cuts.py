@@ -4,12 +4,15 @@
 neither fast motion nor a steady fade counts as a cut.
 """
 
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Final
 
 import av
 from av import VideoFrame
 from av.filter import Graph
+
+from vsr_data.video.decoding import Frame
 
 THRESHOLD: Final = 10.0
 """`scdet`'s score of a cut, in percent of the largest change; its own default."""
@@ -40,6 +43,17 @@ class CutDetector:
         self._graph.vpush(picture)
         score = float(self._graph.vpull().metadata["lavfi.scd.score"])
         return starts or score >= THRESHOLD
+
+
+def with_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:
+    """Tell of each frame whether a new scene starts with it; the first one starts one.
+
+    Args:
+        frames: of one film, in order.
+    """
+    detector = CutDetector()
+    for frame in frames:
+        yield frame, detector.is_cut(frame.picture)
 
 
 def _graph(picture: VideoFrame) -> Graph:

@@ -9,7 +9,7 @@ idle time are bounded.
 
 import heapq
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -56,11 +56,13 @@ class Frame:
         number: its place among the file's frames as decoded, from 0.
         picture: as decoded, with its own matrix, range, depth and rotation.
         follows: whether the frame yielded before is the one before it in time, of the same size.
+        to_rgb: how its colours become 8-bit RGB, upright.
     """
 
     number: int
     picture: VideoFrame
     follows: bool
+    to_rgb: Callable[[VideoFrame], Pixels] = rgb_from_frame
 
     @property
     def seconds(self) -> float | None:
@@ -83,7 +85,7 @@ class Frame:
         Raises:
             ValueError, OSError, MemoryError: its pixel format cannot be converted.
         """
-        return rgb_from_frame(self.picture)
+        return self.to_rgb(self.picture)
 
 
 @dataclass
@@ -113,7 +115,7 @@ def frames(
     *,
     keep_damaged: bool = False,
     start_s: float = 0.0,
-) -> Iterator[Frame]:
+) -> Generator[Frame, None, None]:
     """Decode a video, once, from its start.
 
     Args:

@@ -12,11 +12,20 @@ from av.sidedata.sidedata import Type
 from av.video.stream import VideoStream
 
 from vsr_data import UnusableFileError
-from vsr_data.video import PICTURE, YccCoding, coding_of, frames, opened, quarter_turns
+from vsr_data.video import (
+    PICTURE,
+    FieldOrder,
+    FieldsSeen,
+    YccCoding,
+    coding_of,
+    frames,
+    opened,
+    quarter_turns,
+    side_data_of,
+)
 from vsr_files import printable
 from vsr_upscale.errors import SourceError
 from vsr_upscale.request import Deinterlacing
-from vsr_upscale.source.fields import FieldOrder, FieldsSeen
 
 PROBED: Final = 60
 """Frames that are decoded to see whether they are made of fields."""
@@ -146,8 +155,8 @@ def _read(path: Path) -> Film:
             quarter_turns=quarter_turns(first.rotation),
             restarts=[],
             display_matrix=_display_matrix(first),
-            mastering_display=_side_data(first, Type.MASTERING_DISPLAY_METADATA),
-            light_level=_side_data(first, Type.CONTENT_LIGHT_LEVEL),
+            mastering_display=side_data_of(first, Type.MASTERING_DISPLAY_METADATA),
+            light_level=side_data_of(first, Type.CONTENT_LIGHT_LEVEL),
         )
 
 
@@ -215,7 +224,7 @@ def _aspect(stream: VideoStream) -> Fraction | None:
 
 def _display_matrix(first: VideoFrame) -> tuple[int, ...] | None:
     """The matrix, where it turns or mirrors by whole quarters; damaged files have absurd ones."""
-    data = _side_data(first, Type.DISPLAYMATRIX)
+    data = side_data_of(first, Type.DISPLAYMATRIX)
     if data is None or len(data) < 36:
         return None
     matrix = tuple(memoryview(data[:36]).cast("i"))
@@ -223,12 +232,3 @@ def _display_matrix(first: VideoFrame) -> tuple[int, ...] | None:
     one = 1 << 16
     is_whole = {abs(a), abs(d)} in ({0}, {one}) and {abs(b), abs(c)} in ({0}, {one})
     return matrix if is_whole and abs(a) != abs(b) else None
-
-
-def _side_data(frame: VideoFrame, kind: Type) -> bytes | None:
-    try:
-        every: Any = frame.side_data  # which its stubs say is another kind of mapping
-    except ValueError:  # a kind of data among it that PyAV does not know, such as EXIF
-        return None
-    found = [bytes(data) for data in every.keys() if data.type == kind]  # noqa: SIM118 - so is iterating
-    return found[0] if found else None

@@ -8,12 +8,19 @@ from av import VideoFrame
 from torch import Tensor
 
 from vsr_data import UnusableFileError
-from vsr_data.video import DECODE_ERRORS, CutDetector, Tally, frames, reason_of, unit_from_frame
+from vsr_data.video import (
+    DECODE_ERRORS,
+    CutDetector,
+    Tally,
+    deinterlaced,
+    frames,
+    reason_of,
+    unit_from_frame,
+)
 from vsr_files import printable
 from vsr_upscale.errors import SourceError
 from vsr_upscale.part import Part
 from vsr_upscale.source.facts import STEP_BACK_S, Film
-from vsr_upscale.source.fields import deinterlaced
 
 ResultT = TypeVar("ResultT")
 
