@@ -1,0 +1,19 @@
+"""How low-resolution frames are made from sharp ones: one by one, or a take of them together."""
+
+from vsr_data.degradation.coding import require_encoder
+from vsr_data.degradation.drawing import Recipe, draw
+from vsr_data.degradation.making import degraded_take, one_thread, recorded
+from vsr_data.degradation.reducing import Reduction, degrade, reduced, reduction_of
+
+__all__ = [
+    "Recipe",
+    "Reduction",
+    "degrade",
+    "degraded_take",
+    "draw",
+    "one_thread",
+    "recorded",
+    "reduced",
+    "reduction_of",
+    "require_encoder",
+]
