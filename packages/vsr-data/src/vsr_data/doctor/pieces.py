@@ -1,0 +1,155 @@
+"""From sources to pieces of work: a video, or some clips of pictures, for one process each."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final, assert_never
+
+from vsr_data.doctor.examination import examine_clips, examine_video
+from vsr_data.doctor.findings import Examined, Remark
+from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.clip import Clip, Footage
+from vsr_data.footage.demo import open_demo
+from vsr_data.footage.kinds import Demo, Kind, Pairs, PictureFolders, Septuplets, Videos, contents_of
+from vsr_data.footage.picture_folders import open_picture_folders
+from vsr_data.footage.picture_pairs import open_picture_pairs
+from vsr_data.footage.septuplets import open_septuplets
+from vsr_data.request import Request
+from vsr_data.samples.sampling import spread
+from vsr_data.video import FrameRange, read_header
+from vsr_files import printable
+
+MOST_CLIPS: Final = 4000
+"""Pairs or folders of pictures of one source that are looked at: of more, evenly spaced ones."""
+
+TOGETHER: Final = 64
+"""Of those, how many one process reads."""
+
+
+@dataclass(frozen=True)
+class Piece:
+    """What one process reads.
+
+    Attributes:
+        request: what it is wanted for.
+        video: a file; or else
+        clips: clips by the name of what they are of.
+        frames: how many there are to read, as far as anybody knows.
+    """
+
+    request: Request
+    video: Path | None = None
+    clips: tuple[tuple[str, tuple[Clip, ...]], ...] = ()
+    frames: int = 0
+
+    def failed(self, reason: str) -> list[Examined]:
+        """What there is to say of it when reading it failed."""
+        names = [name for name, _ in self.clips] if self.video is None else [printable(self.video)]
+        return [refusal(name, reason, self.request) for name in names]
+
+
+@dataclass
+class Opened:
+    """A source, ready to be read.
+
+    Attributes:
+        pieces: what there is to read.
+        refused: files that are left out before anything is read.
+        remarks: what there is to say of all of it.
+        made: footage with low-resolution frames of its own, whose pairs can be checked.
+    """
+
+    pieces: list[Piece] = field(default_factory=list)
+    refused: list[Examined] = field(default_factory=list)
+    remarks: list[Remark] = field(default_factory=list)
+    made: list[Footage] = field(default_factory=list)
+
+
+def examine(piece: Piece, watch: Callable[[int], object]) -> list[Examined]:
+    """Read a piece."""
+    if piece.video is not None:
+        return [examine_video(piece.video, piece.request, watch)]
+    found, before = [], 0
+    for name, clips in piece.clips:
+        found.append(examine_clips(name, clips, piece.request, lambda n, b=before: watch(b + n)))
+        before += found[-1].account.decoded
+    return found
+
+
+def open_source(request: Request, scratch: Path) -> Opened:
+    """Find out what there is to read of a source; what cannot be used is among what is refused.
+
+    Args:
+        request: the source.
+        scratch: an empty folder for what has to be made before it can be read.
+    """
+    opened = Opened()
+    request = replace(request, cache_dir=str(scratch))
+    try:
+        contents = contents_of(request)
+    except DataError as error:
+        opened.refused.append(refusal(printable(request.source), str(error), request))
+        return opened
+    for path in sorted(contents.rejected):
+        opened.refused.append(refusal(printable(path), contents.rejected[path], request))
+    for kind in contents.kinds:
+        try:
+            _open(kind, request, opened)
+        except DataError as error:
+            opened.refused.append(refusal(printable(request.source), str(error), request))
+    return opened
+
+
+def refusal(name: str, reason: str, request: Request) -> Examined:
+    """A file that is left out."""
+    return Examined(name, request.role, "video", refused=reason, group=request.group)
+
+
+def _open(kind: Kind, request: Request, opened: Opened) -> None:
+    match kind:
+        case Videos():
+            opened.pieces += [Piece(request, path, frames=_frames(path, request)) for path in kind.files]
+        case Pairs():
+            _take(open_picture_pairs(kind.place, request), request, opened)
+        case Septuplets():
+            _take(open_septuplets(kind.place, request), request, opened)
+        case PictureFolders():
+            _take(open_picture_folders(list(kind.places), request), request, opened)
+        case Demo():
+            _take(open_demo(request), request, opened)
+        case _:
+            assert_never(kind)
+
+
+def _frames(path: Path, request: Request) -> int:
+    try:
+        return FrameRange.parse(request.frames).count(read_header(path).frames or 0)
+    except UnusableFileError:
+        return 0  # reading it will say why
+
+
+def _take(footage: Footage, request: Request, opened: Opened) -> None:
+    """Make pieces of clips that are decoded on demand."""
+    for rejected in footage.rejected:
+        opened.refused.append(refusal(rejected.path, rejected.reason, request))
+    opened.remarks += [Remark("note", "source", note) for note in footage.notes]
+    named: dict[str, list[Clip]] = {}
+    for clip in footage.clips:
+        name = f"demo {clip.name.partition('#')[0]}" if clip.source == "demo" else clip.source
+        named.setdefault(name, []).append(clip)
+    names = list(named)
+    if len(names) > MOST_CLIPS:
+        what = f"{len(names):,} clips, of which {MOST_CLIPS:,} were looked at, evenly spaced"
+        opened.remarks.append(Remark("note", "sampled", what))
+        names = [names[i] for i in spread(len(names), MOST_CLIPS)]
+    opened.pieces += list(_batches({name: tuple(named[name]) for name in names}, request))
+    if any(clip.is_ready_made or not clip.frames for clip in footage.clips):
+        opened.made.append(footage)
+
+
+def _batches(named: dict[str, tuple[Clip, ...]], request: Request) -> Iterator[Piece]:
+    names: Sequence[str] = list(named)
+    for start in range(0, len(names), TOGETHER):
+        clips = tuple((name, named[name]) for name in names[start : start + TOGETHER])
+        frames = sum(max(clip.frames, clip.windows) for _, each in clips for clip in each)
+        yield Piece(request, clips=clips, frames=frames)
