@@ -7,7 +7,7 @@ from data.makers import MODEL, data, noise_video, write_pair
 
 from vsr_data import DataError, check_sources, open_training
 from vsr_data.cache import GIB
-from vsr_data.footage import demo, picture_pairs, video_cache
+from vsr_data.footage import demo, pictures, reading
 
 FRAME = 48 * 60 * 3 * (1 + 1 / 9)  # bytes of a frame and its low-resolution version
 
@@ -17,10 +17,10 @@ def _nothing_is_decoded(monkeypatch):
     def decoded(*_, **__):
         raise AssertionError("decoded before it was refused")
 
-    monkeypatch.setattr(video_cache, "frames", decoded)
+    monkeypatch.setattr(reading, "frames", decoded)
     monkeypatch.setattr(demo, "film", decoded)
     monkeypatch.setattr(demo, "_photo", decoded)
-    monkeypatch.setattr(picture_pairs, "read_rgb", decoded)
+    monkeypatch.setattr(pictures, "read_rgb", decoded)
 
 
 def refused(section, match):

@@ -11,7 +11,6 @@ from vsr_data.pixels import Size
 from vsr_files import expanded
 from vsr_settings import Data, Model
 from vsr_settings.degradation import Degradation
-from vsr_settings.schema import Source
 
 Role = Literal["train", "val"]
 SMALLEST_PATCH: Final = 8  # low-resolution pixels; what `data.patch` is at least
@@ -45,7 +44,6 @@ class Request:
     hdr: Literal["tonemap", "refuse", "keep"] = "tonemap"
     bars: Literal["crop", "keep"] = "crop"
     windows: Literal["detail", "uniform"] = "detail"
-
     group: int = 0
     weight: float = 1.0
     is_one_of_several: bool = False
@@ -54,7 +52,7 @@ class Request:
     def of(cls, data: Data, model: Model, role: Role, group: int = 0) -> Self:
         """The request that settings make of one source for training or for validation."""
         train = role == "train"
-        source = sources_of(data, role)[group]
+        source = data.sources(role)[group]
         return cls(
             role=role,
             source=source.path,
@@ -65,20 +63,20 @@ class Request:
             patch=data.patch if train else None,
             cache_dir=data.cache_dir,
             cache_gib=data.cache_gib,
+            group=group,
+            weight=source.weight,
+            is_one_of_several=train and not isinstance(data.train, str),
             cuts=data.cuts,
             interlaced=data.interlaced,
             hdr=data.hdr,
             bars=data.bars,
             windows=data.windows,
-            group=group,
-            weight=source.weight,
-            is_one_of_several=train and not isinstance(data.train, str),
         )
 
     @classmethod
     def all_of(cls, data: Data, model: Model, role: Role) -> tuple[Self, ...]:
         """One request for every source of a role, in the order of the settings."""
-        return tuple(cls.of(data, model, role, i) for i in range(len(sources_of(data, role))))
+        return tuple(cls.of(data, model, role, i) for i in range(len(data.sources(role))))
 
     @property
     def setting(self) -> str:
@@ -115,12 +113,3 @@ class Request:
             f"low-resolution frames are {width}×{height}; data.patch = {self.patch} needs "
             f"{self.patch}×{self.patch}{remedy}"
         )
-
-
-def sources_of(data: Data, role: Role) -> tuple[Source, ...]:
-    """The sources of a role, in the order of the settings; validation has one."""
-    if role == "val":
-        return (Source(path=data.val, frames=data.val_frames),)
-    if isinstance(data.train, str):
-        return (Source(path=data.train, frames=data.train_frames),)
-    return data.train

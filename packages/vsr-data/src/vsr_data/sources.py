@@ -1,33 +1,50 @@
-"""From a source as the user wrote it to footage, or to one message that says what to do.
+"""From sources as the user wrote them to footage, or to one message that says what to do.
 
-The three kinds are told apart by what they are: the word `demo`, a folder with `Patches` or `Val`
-in it, and anything else is a video or a folder of videos.
+Either side of a run has one source or several, of any kind; `footage.kinds` says which kinds there
+are and how they are told apart. Videos of all sources share one cache and its limit, and a frame
+that two sources share counts once.
 """
 
 from pathlib import Path
-from typing import Final
+from typing import Final, assert_never
 
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage, Rejected
 from vsr_data.footage.demo import check_demo, open_demo
-from vsr_data.footage.picture_pairs import holds_picture_pairs, open_picture_pairs
+from vsr_data.footage.kinds import (
+    Contents,
+    Demo,
+    Kind,
+    Pairs,
+    PictureFolders,
+    Septuplets,
+    Videos,
+    contents_of,
+)
+from vsr_data.footage.names import distinct_names
+from vsr_data.footage.picture_folders import open_picture_folders
+from vsr_data.footage.picture_pairs import open_picture_pairs
 from vsr_data.footage.png import read_size
-from vsr_data.footage.video_cache import Survey, check_room
-from vsr_data.footage.videos import SUFFIXES, check_videos, open_videos, video_files
+from vsr_data.footage.septuplets import open_septuplets
+from vsr_data.footage.video_cache import Survey, check_room, held_elsewhere
+from vsr_data.footage.videos import check_videos, open_videos
 from vsr_data.request import Request, Role
 from vsr_files import printable
 from vsr_settings import Data, Model
 
-DEMO: Final = "demo"
 ROLES: Final[tuple[Role, Role]] = ("train", "val")
 MOST_NAMED: Final = 8  # files that one message lists
+
+Elsewhere = list[tuple[list[Path], Request]]
+"""Videos of other sources of the run."""
 
 
 def open_training(data: Data, model: Model) -> Footage:
     """Open `data.train`; its clips hold a patch and a window.
 
     Raises:
-        DataError: nothing usable remains, or the cache is too small; the message names the files.
+        DataError: a source has nothing usable, or the cache is too small; the message names the
+            files.
     """
     return _open(data, model, "train")
 
@@ -44,105 +61,117 @@ def open_validation(data: Data, model: Model) -> Footage:
 def check_sources(data: Data, model: Model) -> None:
     """Refuse what cannot be trained or validated on before anything is decoded.
 
-    Both sources are looked at: whether they are there, what they hold, the headers of their files,
+    All sources are looked at: whether they are there, what they hold, the headers of their files,
     what the cache knows of them, and whether their frames will fit into it.
 
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
     """
-    surveys = [_checked(Request.of(data, model, role)) for role in ROLES]
-    videos = [found for found in surveys if found is not None]
-    if videos:
-        check_room(videos)
+    surveys: list[Survey] = []
+    for request in (one for role in ROLES for one in Request.all_of(data, model, role)):
+        surveys += _checked(contents_of(request), request)
+    if surveys:
+        check_room(surveys)
 
 
-def _checked(request: Request) -> Survey | None:
+def _checked(contents: Contents, request: Request) -> list[Survey]:
     """Look at one source without decoding; returns what is known of its videos, if it has any."""
-    if request.source == DEMO:
-        check_demo(request)
-        return None
-    place = _existing(request)
-    if holds_picture_pairs(place):
-        footage = open_picture_pairs(place, request, measure=read_size)
-        if not footage.clips:
-            raise DataError(_nothing_usable(request, footage.rejected))
-        return None
-    found = check_videos(_videos(place, request), request)
-    if not found.entries and not found.headers:
-        raise DataError(_nothing_usable(request, found.rejections()))
-    return found
+    surveys, is_usable, rejected = [], False, _rejections(contents)
+    for kind in contents.kinds:
+        match kind:
+            case Videos():
+                found = check_videos(list(kind.files), request)
+                surveys.append(found)
+                is_usable = is_usable or bool(found.entries or found.headers)
+                rejected += found.rejections()
+            case Demo():
+                check_demo(request)
+                is_usable = True
+            case Pairs():
+                footage = open_picture_pairs(kind.place, request, measure=read_size)
+                is_usable, rejected = is_usable or bool(footage.clips), rejected + footage.rejected
+            case PictureFolders() | Septuplets():
+                footage = _opened(kind, request, [])
+                is_usable, rejected = is_usable or bool(footage.clips), rejected + footage.rejected
+            case _:
+                assert_never(kind)
+    if not is_usable:
+        raise DataError(_nothing_usable(request, rejected))
+    return surveys
 
 
 def _open(data: Data, model: Model, role: Role) -> Footage:
-    request = Request.of(data, model, role)
-    if request.source == DEMO:
-        return open_demo(request)
-    place = _existing(request)
-    if holds_picture_pairs(place):
-        footage = open_picture_pairs(place, request)
-    else:
-        files = _videos(place, request)
-        footage = open_videos(files, request, _other_request(data, model, role))
-    if not footage.clips:
-        raise DataError(_nothing_usable(request, footage.rejected))
-    return footage
+    requests = Request.all_of(data, model, role)
+    contents = [contents_of(request) for request in requests]
+    others = _videos_of_others(data, model, role)
+    surveys = [
+        check_videos(one.videos, request)
+        for one, request in zip(contents, requests, strict=True)
+        if one.videos
+    ]
+    if len(surveys) > 1:  # the first must not be decoded in vain
+        check_room(surveys, held_elsewhere(surveys, others))
+    own = [(one.videos, request) for one, request in zip(contents, requests, strict=True)]
+    parts = []
+    for group, (one, request) in enumerate(zip(contents, requests, strict=True)):
+        elsewhere = [*others, *own[:group], *own[group + 1 :]]
+        opened = [_opened(kind, request, elsewhere) for kind in one.kinds]
+        rejected = sum((part.rejected for part in opened), _rejections(one))
+        clips = tuple(clip for part in opened for clip in part.clips)
+        if not clips:
+            raise DataError(_nothing_usable(request, rejected))
+        for clip in clips:
+            clip.group = group
+        parts.append(
+            Footage(clips, rejected, notes=tuple(note for part in opened for note in part.notes))
+        )
+    return _together(parts, tuple(request.weight for request in requests))
 
 
-def _existing(request: Request) -> Path:
-    place = request.place
-    try:
-        place.stat()
-    except (FileNotFoundError, NotADirectoryError, ValueError) as error:
-        raise DataError(
-            f"{request.setting}: no such file or folder; give a video, a folder of videos, a "
-            f"folder with Patches/GT and Patches/LR, or {DEMO!r}"
-        ) from error
-    except OSError as error:
-        raise DataError(
-            f"{request.setting} cannot be looked at: {error.strerror}; mend the path or its "
-            "permissions, or name another source"
-        ) from error
-    return place
+def _opened(kind: Kind, request: Request, elsewhere: Elsewhere) -> Footage:
+    match kind:
+        case Demo():
+            return open_demo(request)
+        case Pairs():
+            return open_picture_pairs(kind.place, request)
+        case Septuplets():
+            return open_septuplets(kind.place, request)
+        case PictureFolders():
+            return open_picture_folders(list(kind.places), request)
+        case Videos():
+            return open_videos(list(kind.files), request, elsewhere)
+        case _:
+            assert_never(kind)
 
 
-def _videos(place: Path, request: Request) -> list[Path]:
-    files = video_files(place)
-    if not files:
-        raise DataError(_no_videos(place, request))
-    return files
-
-
-def _other_request(data: Data, model: Model, role: Role) -> tuple[list[Path], Request]:
-    """The videos of the run's other source, whose frames count against the same limit."""
-    other = Request.of(data, model, "val" if role == "train" else "train")
-    if other.source == DEMO:
-        return [], other
-    try:
-        place = _existing(other)
-        return ([] if holds_picture_pairs(place) else video_files(place)), other
-    except DataError:  # opening that one will say so
-        return [], other
-
-
-def _no_videos(place: Path, request: Request) -> str:
-    kinds = ", ".join(
-        kind for kind in (".mp4", ".mkv", ".mov", ".webm", ".264") if kind in SUFFIXES
-    )
-    return (
-        f"{request.setting}: there is no video in this folder; expected files such as {kinds}, or "
-        f"Patches/GT and Patches/LR with pictures{_hint(place)}"
+def _together(parts: list[Footage], weights: tuple[float, ...]) -> Footage:
+    """The footage of several sources as one, no two clips of which have one name."""
+    clips = [clip for part in parts for clip in part.clips]
+    names = distinct_names([clip.name for clip in clips], [clip.source for clip in clips])
+    for clip, name in zip(clips, names, strict=True):
+        clip.name = name
+    return Footage(
+        tuple(sorted(clips, key=lambda clip: clip.name)),
+        tuple(item for part in parts for item in part.rejected),
+        weights,
+        tuple(note for part in parts for note in part.notes),
     )
 
 
-def _hint(place: Path) -> str:
-    try:
-        if any((place / part).is_dir() for part in ("GT", "LR")):
-            return f"; for pictures give the folder above Patches, {printable(place.parent)!r}"
-        if any(child.is_dir() for child in place.iterdir()):
-            return "; its subfolders are not searched"
-    except OSError:  # what is in it cannot be told
-        pass
-    return ""
+def _videos_of_others(data: Data, model: Model, role: Role) -> Elsewhere:
+    """The videos of the run's other side, whose frames count against the same limit."""
+    found: Elsewhere = []
+    for request in Request.all_of(data, model, "val" if role == "train" else "train"):
+        try:
+            found.append((contents_of(request).videos, request))
+        except DataError:  # opening that one will say so
+            continue
+    return found
+
+
+def _rejections(contents: Contents) -> tuple[Rejected, ...]:
+    rejected = contents.rejected
+    return tuple(Rejected(printable(path), rejected[path]) for path in sorted(rejected))
 
 
 def _nothing_usable(request: Request, rejected: tuple[Rejected, ...]) -> str:

@@ -5,51 +5,21 @@ once for a take, a stretch of frames that are coded together: a window sees one 
 encoder. `share` is how often a part acts: 0.5 leaves every other take without it.
 """
 
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
-from pydantic import AfterValidator, BeforeValidator, Field, Strict
+from pydantic import Field
 
-from vsr_settings.section import Section, Wording
-
-
-def _pair(value: Any) -> Any:
-    """One number stands for the range from it to itself."""
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (value, value) if is_number else value
-
-
-def _rising(span: tuple[float, float]) -> tuple[float, float]:
-    if span[0] > span[1]:
-        raise ValueError("must begin with the lower number")
-    return span
-
-
-def _span(low: float, high: float) -> tuple[Any, ...]:
-    return (
-        Strict(False),  # TOML has lists
-        BeforeValidator(_pair),
-        AfterValidator(_rising),
-        Wording(f"a number from {low:g} to {high:g}, or a range [low, high] of such numbers"),
-    )
-
-
-def _number(low: float, high: float) -> Any:
-    return Annotated[float, Strict(), Field(ge=low, le=high)]
-
-
-def _whole(low: int, high: int) -> Any:
-    return Annotated[int, Strict(), Field(ge=low, le=high)]
-
+from vsr_settings.section import Range, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
-Sigma = Annotated[tuple[_number(0, 20), _number(0, 20)], *_span(0, 20)]
-Levels = Annotated[tuple[_number(0, 64), _number(0, 64)], *_span(0, 64)]
-Photons = Annotated[tuple[_number(1, 1e6), _number(1, 1e6)], *_span(1, 1e6)]
-Kilobits = Annotated[tuple[_whole(8, 200_000), _whole(8, 200_000)], *_span(8, 200_000)]
-Gop = Annotated[tuple[_whole(1, 600), _whole(1, 600)], *_span(1, 600)]
-Crf51 = Annotated[tuple[_whole(0, 51), _whole(0, 51)], *_span(0, 51)]
-Crf63 = Annotated[tuple[_whole(0, 63), _whole(0, 63)], *_span(0, 63)]
-Quantiser = Annotated[tuple[_whole(1, 31), _whole(1, 31)], *_span(1, 31)]
+Sigma = Annotated[tuple[float, float], Range(0, 20)]
+Levels = Annotated[tuple[float, float], Range(0, 64)]
+Photons = Annotated[tuple[float, float], Range(1, 1e6)]
+Kilobits = Annotated[tuple[int, int], Range(8, 200_000)]
+Gop = Annotated[tuple[int, int], Range(1, 600)]
+Crf51 = Annotated[tuple[int, int], Range(0, 51)]
+Crf63 = Annotated[tuple[int, int], Range(0, 63)]
+Quantiser = Annotated[tuple[int, int], Range(1, 31)]
 
 
 class GaussianBlur(Section):
@@ -93,8 +63,9 @@ class PoissonNoise(Section):
 
 
 class SensorNoise(Section):
-    """Noise of a camera's sensor: of its reading and of the light, a little alike among neighbours
-    in space, as after demosaicing.
+    """Noise of a camera's sensor, of its reading and of the light.
+
+    A little alike among neighbours in space, as after demosaicing.
     """
 
     kind: Literal["sensor"]

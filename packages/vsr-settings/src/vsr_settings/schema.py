@@ -142,7 +142,8 @@ class Data(Section):
     train: Text | Annotated[tuple[Source, ...], Strict(False), Field(min_length=1)] = "data/train"
     """Training source: a video, a folder of videos or of numbered pictures, a pattern such as
     `films/*/`, a folder with `Patches/GT` and `Patches/LR`, shards, or `demo` (the photographs of
-    scikit-image, filmed by a moving camera); or a list of several, `[{path, weight, frames}, …]`."""
+    scikit-image, filmed by a moving camera); or a list of several, each with what is in
+    `[[data.train]]` below."""
     val: Text = "data/val"
     """Validation source, of the same kinds; never trained on."""
     train_frames: FrameRange = ":"
@@ -166,7 +167,8 @@ class Data(Section):
     """How training windows are drawn: by what detail and motion there is in them, or all alike."""
     degradation: Degradation = "bicubic"
     """How low-resolution frames are made: `bicubic`, `area`, a preset (`clean`, `dvd`, `web-video`,
-    `phone`), or a table of its own, `[data.degradation]`. Ready-made pairs are taken as they are."""
+    `phone`), or the parts in a table `[data.degradation]`. Ready-made pairs are taken as they
+    are."""
     workers: Annotated[int, Field(ge=0, le=256)] | Literal["auto"] = "auto"
     """Processes that cut training clips; `auto` leaves a core to the training loop."""
     val_windows: Annotated[int, Field(ge=1, le=10_000)] = 4
@@ -181,6 +183,14 @@ class Data(Section):
     there is no home, `~` is in the system's temporary folder."""
     cache_gib: Annotated[float, Field(gt=0, le=1 << 20)] = 20.0
     """Most disk space the decoded frames of this run's sources may take, in GiB."""
+
+    def sources(self, role: Literal["train", "val"]) -> tuple[Source, ...]:
+        """The sources of a role; one that is plain text has the role's own range of frames."""
+        if role == "val":
+            return (Source(path=self.val, frames=self.val_frames),)
+        if isinstance(self.train, str):
+            return (Source(path=self.train, frames=self.train_frames),)
+        return self.train
 
 
 class Train(Section):

@@ -129,7 +129,8 @@ def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:
     """Compare training pairs with what they claim to be; return what to tell about it."""
     findings = check_pairs(training_stream(training, settings), settings.model.scale)
     if settings.train.on_stagnation == "stop":
-        require_sound(findings, settings.data.train)
+        paths = (source.path for source in settings.data.sources("train"))
+        require_sound(findings, ", ".join(paths))
     notes = tuple(f"training pairs, {found.name}: {found.text}" for found in findings)
     return notes or ("training pairs checked: they are what they claim to be",)
 

@@ -1,10 +1,19 @@
-"""Names of clips: short, fit to be printed, and never two alike within one source."""
+"""Names of clips: short, fit to be printed, and never two alike within one side of a run."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Final
 
 from vsr_files import printable
+
+LEVELS: Final[tuple[Callable[[Path], str], ...]] = (
+    lambda path: path.stem,
+    lambda path: path.name,
+    lambda path: f"{path.parent.name}/{path.stem}",
+    lambda path: f"{path.parent.name}/{path.name}",
+)
+"""What a file's clips are called after: the first of these that no other file lays claim to."""
 
 
 def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
@@ -12,8 +21,8 @@ def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
 
     A file's first clip is called after its stem, the others `stem#2`, `stem#3` and so on. Where
     another file lays claim to one of these names, all of its clips go by its whole name, suffix and
-    all; where even those are alike, as different bytes may be once they can be printed, by that
-    and a number.
+    all; then by its folder's name and its own; and where even those are alike, as different bytes
+    may be once they can be printed, by that and a number.
 
     Args:
         files: how many clips each has, at least 1.
@@ -21,17 +30,45 @@ def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
     Returns:
         The names of each file's clips.
     """
-    by_stem = {path: _numbered(printable(path.stem), files[path]) for path in sorted(files)}
-    claims = Counter(name for names in by_stem.values() for name in names)
-    undisputed = {name for name, count in claims.items() if count == 1}
-    taken = set(undisputed)
+    left, taken = sorted(files), set[str]()
     found: dict[Path, list[str]] = {}
-    for path, names in by_stem.items():
-        if undisputed.issuperset(names):
-            found[path] = names
-        else:
-            found[path] = _free(printable(path.name), files[path], taken)
-            taken.update(found[path])
+    for level in LEVELS:
+        wanted = {path: _numbered(printable(level(path)), files[path]) for path in left}
+        claims = Counter(name for names in wanted.values() for name in names)
+        settled = {
+            path: names
+            for path, names in wanted.items()
+            if taken.isdisjoint(names) and all(claims[name] == 1 for name in names)
+        }
+        found.update(settled)
+        taken.update(name for names in settled.values() for name in names)
+        left = [path for path in left if path not in settled]
+    for path in left:
+        found[path] = _free(printable(LEVELS[-1](path)), files[path], taken)
+        taken.update(found[path])
+    return found
+
+
+def distinct_names(names: Sequence[str], sources: Sequence[str]) -> list[str]:
+    """Tell clips of several sources apart, whose names are unique within each.
+
+    Args:
+        names: of the clips.
+        sources: the file or folder that each comes from.
+
+    Returns:
+        The names, those that occur more than once led by the folder that the clip's source is in,
+        and numbered where that does not suffice.
+    """
+    claims, taken = Counter(names), set[str]()
+    taken.update(name for name in names if claims[name] == 1)
+    found = []
+    for name, source in zip(names, sources, strict=True):
+        if claims[name] > 1:
+            folder = Path(source).parent.name
+            (name,) = _free(f"{folder}/{name}" if folder else name, 1, taken)  # noqa: PLW2901
+            taken.add(name)
+        found.append(name)
     return found
 
 

@@ -5,6 +5,7 @@ does, so that changing either costs no decoding.
 """
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from stat import S_ISREG
@@ -64,18 +65,18 @@ def survey(files: list[Path], request: Request) -> Survey:
     return found
 
 
-def decode_missing(found: Survey, elsewhere: tuple[list[Path], Request]) -> None:
+def decode_missing(found: Survey, elsewhere: Sequence[tuple[list[Path], Request]]) -> None:
     """Decode what the cache does not hold yet; `entries` and `rejected` take it up.
 
     Args:
         found: the videos.
-        elsewhere: the videos and the request of the run's other source, which share
+        elsewhere: the videos of the run's other sources and their requests, which share
             `data.cache_gib`.
 
     Raises:
         DataError: the frames exceed `data.cache_gib` or the disk.
     """
-    held = _held_elsewhere(found, *elsewhere)
+    held = held_elsewhere([found], elsewhere)
     check_room([found], held)
     held += sum(entry.n_bytes for entry in found.entries.values())
     budget = Budget(_limit(found.request), held)
@@ -122,16 +123,21 @@ def _key(path: Path, request: Request) -> str:
     )
 
 
-def _held_elsewhere(found: Survey, files: list[Path], request: Request) -> int:
-    """Bytes that the run's other source already takes."""
-    mine, total = set(found.keys.values()), 0
-    for path in files:
-        try:
-            key = _key(path, request)
-        except UnusableFileError:
-            continue
-        entry = None if key in mine else found.store.find(key)
-        total += 0 if entry is None else entry.n_bytes
+def held_elsewhere(
+    surveys: Sequence[Survey], elsewhere: Sequence[tuple[list[Path], Request]]
+) -> int:
+    """Bytes that videos of other sources take in the cache; what sources share counts once."""
+    seen = {key for one in surveys for key in one.keys.values()}
+    total = 0
+    for files, request in elsewhere:
+        for path in files:
+            try:
+                key = _key(path, request)
+            except UnusableFileError:
+                continue
+            entry = None if key in seen else surveys[0].store.find(key)
+            total += 0 if entry is None else entry.n_bytes
+            seen.add(key)
     return total
 
 
@@ -147,7 +153,7 @@ def check_room(surveys: list[Survey], held: int = 0) -> None:
     """Refuse videos whose frames the cache will not hold, by their headers.
 
     Args:
-        surveys: the videos of one source or of both, which share `data.cache_gib`.
+        surveys: the videos of one source or of several, which share `data.cache_gib`.
         held: bytes that other sources of the run take already.
 
     Raises:
@@ -172,7 +178,7 @@ def check_room(surveys: list[Survey], held: int = 0) -> None:
         raise DataError(
             f"decoded frames of {_named(requests)} need about {wanted / GIB:.2g} GiB; the disk of "
             f"data.cache_dir = {requests[0].cache_dir!r} has {free / GIB:.2g} GiB free; "
-            f"use fewer frames with data.{requests[0].role}_frames, or another data.cache_dir"
+            f"use fewer frames with {requests[0].frames_setting}, or another data.cache_dir"
         )
 
 
@@ -233,7 +239,7 @@ def _too_much(requests: list[Request], needed: int, where: str) -> DataError:
         f"decoded frames of {_named(requests)} need more than data.cache_gib = "
         f"{requests[0].cache_gib:g} GiB: at least {needed / GIB:.2g} GiB ({where}); raise "
         f"data.cache_gib, or use fewer frames of each video, as in "
-        f"data.{requests[0].role}_frames = ':300'"
+        f"{requests[0].frames_setting} = ':300'"
     )
 
 

@@ -1,5 +1,6 @@
 """A video or a folder of videos in, clips out; each video is decoded once and then cached."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -18,21 +19,27 @@ SUFFIXES: Final = frozenset(
         *(".mp4", ".m4v", ".mov", ".qt", ".3gp", ".3g2", ".mkv", ".webm", ".avi", ".divx", ".flv"),
         *(".f4v", ".asf", ".wmv", ".mpg", ".mpeg", ".mpe", ".m1v", ".m2v", ".vob", ".ts", ".mts"),
         *(".m2ts", ".mxf", ".dv", ".nut", ".ogv", ".ogg", ".rm", ".rmvb", ".mjpg", ".mjpeg"),
+        *(".gif", ".apng"),
     }
 )
+
+
+def is_video(path: Path) -> bool:
+    """Whether a file in a folder is taken for a video, by its suffix."""
+    is_named_so = path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+    return is_named_so and not path.is_dir()
 
 
 def video_files(source: Path) -> list[Path]:
     """The videos a source names, sorted; a file is one whatever it is called.
 
     Raises:
-        DataError: a folder without videos, or one that cannot be listed.
+        DataError: a folder that cannot be listed.
     """
     try:
         if not source.is_dir():
             return [source]
-        found = sorted(path for path in source.iterdir() if path.suffix.lower() in SUFFIXES)
-        return [path for path in found if not path.name.startswith(".") and not path.is_dir()]
+        return sorted(path for path in source.iterdir() if is_video(path))
     except OSError as error:
         raise DataError(
             f"folder {printable(source)!r} cannot be read: {error.strerror}; mend its permissions "
@@ -41,14 +48,14 @@ def video_files(source: Path) -> list[Path]:
 
 
 def open_videos(
-    files: list[Path], request: Request, elsewhere: tuple[list[Path], Request]
+    files: list[Path], request: Request, elsewhere: Sequence[tuple[list[Path], Request]]
 ) -> Footage:
     """Decode what is not in the cache yet, and cut clips.
 
     Args:
         files: the videos.
         request: what they are wanted for.
-        elsewhere: the videos and the request of the run's other source, which share
+        elsewhere: the videos of the run's other sources and their requests, which share
             `data.cache_gib`.
 
     Raises:
@@ -97,7 +104,7 @@ def _fitting(entry: Entry, request: Request) -> list[Segment]:
 
 
 def _why_too_short(account: Account, request: Request) -> str:
-    ranged = "" if request.frames == ":" else f" in data.{request.role}_frames = {request.frames!r}"
+    ranged = "" if request.frames == ":" else f" in {request.frames_setting} = {request.frames!r}"
     damage = f", {account.damaged} damaged" if account.damaged else ""
     notes = "".join(f"; {note}" for note in account.notes)
     if not account.decoded:
@@ -106,6 +113,6 @@ def _why_too_short(account: Account, request: Request) -> str:
         frames = f"{account.longest} frame{'' if account.longest == 1 else 's'}"
         return f"it has {frames}{ranged}; a window needs {request.n_frames}{notes}"
     return (
-        f"its longest unbroken run has {account.longest} of {account.decoded} frames{damage}{ranged}"
-        f"; a window needs {request.n_frames}{notes}"
+        f"its longest unbroken run has {account.longest} of {account.decoded} frames{damage}"
+        f"{ranged}; a window needs {request.n_frames}{notes}"
     )

@@ -68,16 +68,18 @@ def ranges_hold_a_window(settings: Settings) -> Iterator[Violation]:
 def validation_held_out(settings: Settings) -> Iterator[Violation]:
     """No frame is both trained on and validated; `demo` and `Patches/` see to it themselves."""
     data = settings.data
-    if data.train == "demo" or not same_path(data.train, data.val) or has_patches(data.train):
-        return
-    train, val = _range(data.train_frames), _range(data.val_frames)
-    if train[1] <= val[0] or val[1] <= train[0]:
-        return
-    yield Violation(
-        f"what is validated must not be trained on, but val_frames, {data.val_frames!r}, and "
-        f"train_frames, {data.train_frames!r}, share frames of {data.train!r}",
-        'write data.train_frames = ":64" and data.val_frames = "64:", or another data.val',
-    )
+    val = _range(data.val_frames)
+    for source in data.sources("train"):
+        if source.path == "demo" or not same_path(source.path, data.val):
+            continue
+        train = _range(source.frames)
+        if has_patches(source.path) or train[1] <= val[0] or val[1] <= train[0]:
+            continue
+        yield Violation(
+            f"what is validated must not be trained on, but val_frames, {data.val_frames!r}, and "
+            f"train_frames, {source.frames!r}, share frames of {source.path!r}",
+            'write data.train_frames = ":64" and data.val_frames = "64:", or another data.val',
+        )
 
 
 def _range(text: str) -> tuple[int, float]:
