@@ -7,7 +7,7 @@ from data.makers import MODEL, data, noise_video, write_pair
 
 from vsr_data import DataError, check_sources, open_training
 from vsr_data.cache import GIB
-from vsr_data.footage import demo, pictures, reading
+from vsr_data.footage import demo, pictures, video_cache
 
 FRAME = 48 * 60 * 3 * (1 + 1 / 9)  # bytes of a frame and its low-resolution version
 
@@ -17,7 +17,7 @@ def _nothing_is_decoded(monkeypatch):
     def decoded(*_, **__):
         raise AssertionError("decoded before it was refused")
 
-    monkeypatch.setattr(reading, "frames", decoded)
+    monkeypatch.setattr(video_cache, "FilmReading", decoded)
     monkeypatch.setattr(demo, "film", decoded)
     monkeypatch.setattr(demo, "_photo", decoded)
     monkeypatch.setattr(pictures, "read_rgb", decoded)

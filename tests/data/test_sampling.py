@@ -5,13 +5,14 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-from data.makers import noise_footage
+from data.makers import NoiseClip, noise_footage
 from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_data import TrainingStream
 from vsr_data.degradation import degrade
-from vsr_data.samples.sampling import choose_cut, choose_window, sample_generator, spread
+from vsr_data.footage.clip import TYPICAL, Footage
+from vsr_data.samples.sampling import WindowDraw, choose_cut, sample_generator, spread
 
 FOOTAGE = {scale: noise_footage(scale) for scale in (2, 3)}
 
@@ -72,13 +73,86 @@ def test_every_place_of_a_crop_is_drawn_the_last_row_and_column_too():
     assert {cut.x for cut in cuts} == {0, 1}
 
 
+def drawn(footage, draws=4000, seed=0, aside=frozenset()) -> Counter:
+    """How often each window is drawn, by its number."""
+    draw = WindowDraw(footage)
+    return Counter(
+        draw.choose(sample_generator(seed, step, 0), aside).number for step in range(draws)
+    )
+
+
+def is_near(count: int, expected: float) -> bool:
+    return abs(count - expected) < 5 * expected**0.5
+
+
 def test_windows_are_drawn_alike_whatever_their_clip():
-    ends = noise_footage().window_ends()
-    assert ends == (1, 6, 8)
-    draws = 4000
-    counts = Counter(choose_window(sample_generator(0, step, 0), ends) for step in range(draws))
+    footage = noise_footage()
+    assert footage.window_ends() == (1, 6, 8)
+    counts = drawn(footage)
     assert len(counts) == 8
-    assert all(abs(count - draws / 8) < 5 * (draws / 8) ** 0.5 for count in counts.values())
+    assert all(is_near(count, 4000 / 8) for count in counts.values())
+
+
+def test_windows_without_weights_are_those_that_were_always_drawn():
+    """Recorded before windows had weights: runs of old go on as they were."""
+    draw = WindowDraw(noise_footage())
+    steps = [(step, index) for step in range(6) for index in range(4)]
+    chosen = [draw.choose(sample_generator(3, *key)).number for key in steps]
+    assert chosen == [6, 7, 0, 0, 7, 5, 0, 6, 1, 6, 4, 4, 1, 6, 0, 1, 4, 4, 5, 6, 6, 2, 1, 1]
+    chosen = [draw.choose(sample_generator(3, *key), frozenset({4, 0})).number for key in steps]
+    assert chosen == [6, 7, 1, 2, 7, 5, 5, 6, 1, 6, 5, 2, 1, 6, 3, 1, 1, 1, 5, 6, 6, 2, 1, 1]
+
+
+class WeighedClip(NoiseClip):
+    """A clip whose windows have weights, and which is one of several sources."""
+
+    def __init__(self, name, weights, group=0):
+        count = 5 if weights is None else len(weights)
+        super().__init__(name, count + 4, 12, 12, scale=3, n_frames=5)
+        self.group = group
+        self._of = None if weights is None else np.array(weights, np.int64)
+
+    def weights(self):
+        return self._of
+
+
+def test_windows_are_drawn_by_their_weights():
+    clips = WeighedClip("a", [1, 64, 256]), WeighedClip("b", None), WeighedClip("c", [64, 128])
+    counts = drawn(Footage(clips), 20_000)
+    weights = [1, 64, 256, *[TYPICAL] * 5, 64, 128]
+    for number, weight in enumerate(weights):
+        assert is_near(counts[number], 20_000 * weight / sum(weights))
+
+
+def test_sources_are_drawn_by_their_weights_whatever_their_size():
+    clips = (
+        WeighedClip("a", None, group=2),
+        WeighedClip("b", [10, 30], group=0),
+        WeighedClip("c", None, group=2),
+    )
+    footage = Footage(clips, groups=(3.0, 5.0, 1.0))  # nothing is left of the second one
+    counts = drawn(footage, 20_000)
+    expected = [0.25 / 10] * 5 + [0.75 / 4, 0.75 * 3 / 4] + [0.25 / 10] * 5
+    for number, share in enumerate(expected):
+        assert is_near(counts[number], 20_000 * share)
+
+
+@given(
+    st.lists(
+        st.tuples(st.lists(st.integers(1, 500), min_size=1, max_size=6), st.integers(0, 2)),
+        min_size=1,
+        max_size=4,
+    ),
+    SEEDS,
+)
+def test_a_choice_is_a_window_of_its_clip(parts, seed):
+    clips = tuple(WeighedClip(str(i), weights, group) for i, (weights, group) in enumerate(parts))
+    footage = Footage(clips, groups=(1.0, 0.5, 2.0))
+    ends = (0, *footage.window_ends())
+    for step in range(20):
+        choice = WindowDraw(footage).choose(sample_generator(seed, step, 0))
+        assert 0 <= choice.window < clips[choice.clip].windows
+        assert choice.number == ends[choice.clip] + choice.window
 
 
 @given(st.integers(1, 500), st.integers(1, 500))
@@ -98,13 +172,21 @@ def test_an_index_outside_the_effective_batch_is_refused(index):
         stream().sample(0, index)
 
 
-def test_a_window_set_aside_is_not_drawn_and_every_other_sample_stays_as_it_was():
-    ends = (3, 7)
-    draws = [choose_window(sample_generator(1, step, 0), ends) for step in range(300)]
-    without = [
-        choose_window(sample_generator(1, step, 0), ends, frozenset({4})) for step in range(300)
+@pytest.mark.parametrize("weights", [None, [64, 3, 500]])
+def test_a_window_set_aside_is_not_drawn_and_every_other_sample_stays_as_it_was(weights):
+    clips = WeighedClip("a", weights), WeighedClip("b", [1, 2, 30, 1])
+    draw, last = WindowDraw(Footage(clips)), clips[0].windows + 2
+    aside = frozenset({last})
+    generators = [
+        (sample_generator(1, step, 0), sample_generator(1, step, 0)) for step in range(99)
     ]
-    assert {choice.number for choice in draws} == set(range(7))
-    assert {choice.number for choice in without} == set(range(7)) - {4}
-    for one, other in zip(draws, without, strict=True):
-        assert one == other or one.number == 4
+    both = [(draw.choose(one), draw.choose(other, aside)) for one, other in generators]
+    assert last in {one.number for one, _ in both}
+    assert last not in {other.number for _, other in both}
+    for one, other in both:
+        assert one == other or one.number == last
+
+
+def test_a_window_that_is_hardly_ever_drawn_is_found_where_it_alone_is_left():
+    footage = Footage((WeighedClip("a", [10**9, 1, 10**9]),))
+    assert drawn(footage, 2, aside=frozenset({0, 2})) == {1: 2}

@@ -123,7 +123,12 @@ def _open(data: Data, model: Model, role: Role) -> Footage:
         for clip in clips:
             clip.group = group
         parts.append(
-            Footage(clips, rejected, notes=tuple(note for part in opened for note in part.notes))
+            Footage(
+                clips,
+                rejected,
+                notes=tuple(note for part in opened for note in part.notes),
+                remarks=tuple(remark for part in opened for remark in part.remarks),
+            )
         )
     return _together(parts, tuple(request.weight for request in requests))
 
@@ -155,6 +160,7 @@ def _together(parts: list[Footage], weights: tuple[float, ...]) -> Footage:
         tuple(item for part in parts for item in part.rejected),
         weights,
         tuple(note for part in parts for note in part.notes),
+        tuple(remark for part in parts for remark in part.remarks),
     )
 
 

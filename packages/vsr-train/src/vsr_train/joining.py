@@ -54,7 +54,8 @@ def _decisive(settings: Settings) -> dict[str, Any]:
     sections = {
         name: getattr(settings, name).model_dump(mode="json") for name in ("model", "loss", "train")
     }
-    kept = ("patch", "degradation", "val_windows", "val_tile", "val_border")
+    read = ("cuts", "interlaced", "hdr", "bars", "windows", "degradation")
+    kept = (*read, "patch", "val_windows", "val_tile", "val_border")
     sections["data"] = {name: settings.data.model_dump(mode="json")[name] for name in kept}
     sections["loss"].pop("perceptual_weights")
     return sections

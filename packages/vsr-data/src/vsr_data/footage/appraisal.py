@@ -12,10 +12,10 @@ import numpy as np
 from vsr_data.cache import Account
 from vsr_data.measures import (
     BarsFinder,
+    Repeats,
     SpectrumFall,
     blockiness,
     detail,
-    is_repeated,
     level,
     luma_of,
     motion,
@@ -23,7 +23,7 @@ from vsr_data.measures import (
     reduced,
 )
 from vsr_data.measures.luma import Luma
-from vsr_data.pixels import Pixels
+from vsr_data.pixels import Pixels, Size
 
 ROWS: Final = 240
 """Rows, about, of the picture that motion and detail are measured on."""
@@ -53,6 +53,7 @@ class FilmAppraisal:
     """Gathers the measures of a film's frames."""
 
     _before: Luma | None = None
+    _repeats: Repeats = field(default_factory=Repeats)
     _moving: list[float] = field(default_factory=list)
     _detail: list[float] = field(default_factory=list)
     _level: list[float] = field(default_factory=list)
@@ -64,11 +65,10 @@ class FilmAppraisal:
     def measure(self, gt_HWC: Pixels, *, starts_run: bool) -> FrameMeasures | None:
         """Measure the next frame; None where it shows what the one before shows."""
         luma_HW = luma_of(gt_HWC)
-        small = reduced(luma_HW, max(1, round(min(luma_HW.shape) / ROWS)))
-        before = None if starts_run else self._before
-        if before is not None and is_repeated(small, before):
+        small = reduced(luma_HW, reduction((luma_HW.shape[0], luma_HW.shape[1])))
+        if self._repeats.is_repeated(small, starts_run=starts_run):
             return None
-        self._before = small
+        before, self._before = None if starts_run else self._before, small
         moved = 0.0 if before is None else motion(small, before)
         found = FrameMeasures(*(round(one, DIGITS) for one in (moved, detail(small), level(small))))
         if before is not None:
@@ -94,6 +94,20 @@ class FilmAppraisal:
         self._blockiness.append(blockiness(luma_HW))
         self._spectrum.add(luma_HW)
         self._bars.add(luma_HW)
+
+
+def reduction(gt_size: Size) -> int:
+    """How many times smaller the picture is that motion and detail are measured on."""
+    return max(1, round(min(gt_size) / ROWS))
+
+
+def grain_of(account: Account, gt_size: Size) -> float:
+    """Levels of a frame's motion and detail that come of noise alone.
+
+    The mean absolute difference of two normal variables is 2/√π of their standard deviation, which
+    the reduction divides.
+    """
+    return 2 / float(np.sqrt(np.pi)) * account.noise / reduction(gt_size)
 
 
 def _mean(values: list[float]) -> float:

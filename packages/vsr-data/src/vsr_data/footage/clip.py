@@ -9,9 +9,16 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from vsr_data.pixels import Pixels, Size
 
 ALL_ROWS: Final = slice(None)
+
+
+TYPICAL: Final = 64
+"""Weight of a window whose detail and motion are those of ordinary film, or are not known."""
 
 
 class Clip(ABC):
@@ -37,6 +44,14 @@ class Clip(ABC):
     frames: int = 0
     is_ready_made: bool = False
     group: int = 0
+
+    def weights(self) -> NDArray[np.int64] | None:
+        """How often each window is drawn, relative to others of its source.
+
+        Returns:
+            An integer of at least 1 for every window; None: `TYPICAL` for all of them.
+        """
+        return None
 
     @abstractmethod
     def window(self, i: int) -> tuple[Pixels, Pixels]:
@@ -125,12 +140,14 @@ class Footage:
         rejected: files of all sources that are not used.
         groups: weight of every source; `Clip.group` counts into it.
         notes: what was found that a person would want to know, a sentence each.
+        remarks: files that are used, and each with what a person would want to know of it.
     """
 
     clips: tuple[Clip, ...]
     rejected: tuple[Rejected, ...] = ()
     groups: tuple[float, ...] = (1.0,)
     notes: tuple[str, ...] = ()
+    remarks: tuple[tuple[str, str], ...] = ()
 
     @property
     def windows(self) -> int:

@@ -6,10 +6,14 @@ from typing import Final
 
 from vsr_data.cache import Account, Entry, Segment
 from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.active import Active
+from vsr_data.footage.appraisal import grain_of
 from vsr_data.footage.clip import Footage
 from vsr_data.footage.names import clip_names
+from vsr_data.footage.remarks import remarks_on
 from vsr_data.footage.stored_clip import StoredClip
 from vsr_data.footage.video_cache import Survey, decode_missing, survey
+from vsr_data.measures import Bars
 from vsr_data.request import Request
 from vsr_files import printable
 
@@ -66,11 +70,14 @@ def open_videos(
     usable = _usable(found)
     names = clip_names({path: max(1, len(usable.get(path, ()))) for path in files})
     clips = [
-        StoredClip(name, path, found.entries[path], segment, request.n_frames)
+        _clip(name, path, found.entries[path], segment, request)
         for path, segments in usable.items()
         for name, segment in zip(names[path], segments, strict=True)
     ]
-    return Footage(tuple(sorted(clips, key=lambda clip: clip.name)), found.rejections())
+    told = ((path, remarks_on(found.entries[path].account, request)) for path in sorted(usable))
+    remarks = tuple((printable(path), text) for path, text in told if text)
+    ordered = tuple(sorted(clips, key=lambda clip: clip.name))
+    return Footage(ordered, found.rejections(), remarks=remarks)
 
 
 def check_videos(files: list[Path], request: Request) -> Survey:
@@ -96,17 +103,47 @@ def _fitting(entry: Entry, request: Request) -> list[Segment]:
     long = [segment for segment in entry.segments if segment.frames >= request.n_frames]
     if not long:
         raise UnusableFileError(_why_too_short(entry.account, request))
-    misfits = [request.misfit(segment.lq.size) for segment in long]
+    misfits = [_misfit(entry, segment, request) for segment in long]
     fitting = [segment for segment, misfit in zip(long, misfits, strict=True) if misfit is None]
     if not fitting:
         raise UnusableFileError(str(misfits[0]))
     return fitting
 
 
+def _clip(name: str, path: Path, entry: Entry, segment: Segment, request: Request) -> StoredClip:
+    is_weighed = request.windows == "detail"
+    return StoredClip(
+        name,
+        path,
+        entry,
+        segment,
+        request.n_frames,
+        active=_active(entry, segment, request),
+        grain=grain_of(entry.account, segment.gt.size) if is_weighed else None,
+    )
+
+
+def _active(entry: Entry, segment: Segment, request: Request) -> Active:
+    """The part of a segment's frames that is picture; bars are those of the film's first size."""
+    account, size = entry.account, segment.gt.size
+    scale = request.scale
+    measured = account.height - account.height % scale, account.width - account.width % scale
+    if request.bars == "keep" or size != measured:
+        return Active.whole(segment.lq.size)
+    return Active.within(Bars(*account.bars), segment.lq.size, scale)
+
+
+def _misfit(entry: Entry, segment: Segment, request: Request) -> str | None:
+    misfit = request.misfit(_active(entry, segment, request).size)
+    if misfit is not None and request.misfit(segment.lq.size) is None:
+        return f"without its black bars, {misfit}, or set data.bars = 'keep'"
+    return misfit
+
+
 def _why_too_short(account: Account, request: Request) -> str:
     ranged = "" if request.frames == ":" else f" in {request.frames_setting} = {request.frames!r}"
     damage = f", {account.damaged} damaged" if account.damaged else ""
-    notes = "".join(f"; {note}" for note in account.notes)
+    notes = "".join(f"; {note}" for note in _reasons(account))
     if not account.decoded:
         return f"no frame of it can be decoded{damage}{notes}"
     if account.runs <= 1 and not damage:
@@ -116,3 +153,15 @@ def _why_too_short(account: Account, request: Request) -> str:
         f"its longest unbroken run has {account.longest} of {account.decoded} frames{damage}"
         f"{ranged}; a window needs {request.n_frames}{notes}"
     )
+
+
+def _reasons(account: Account) -> list[str]:
+    """What may be why a file's runs are short."""
+    notes = list(account.notes)
+    if account.repeated:
+        show = "1 frame shows" if account.repeated == 1 else f"{account.repeated} frames show"
+        notes.append(f"{show} what the one before shows")
+    if account.cuts:
+        cuts = "1 scene cut" if len(account.cuts) == 1 else f"{len(account.cuts)} scene cuts"
+        notes.append(f"{cuts} end runs")
+    return notes

@@ -4,14 +4,10 @@ from typing import Final
 
 import numpy as np
 
-from vsr_data.measures.luma import Luma, as_float, reduced
+from vsr_data.measures.luma import Luma, as_float
 
 BLOCK: Final = 8
 """Side of the blocks whose means are compared: noise and coding errors cancel within one."""
-
-SAME: Final = 1.0
-"""Levels by which a block's mean may differ where nothing has moved: rounding, and a key frame that
-codes the same picture anew."""
 
 FLAT: Final = 2
 """Levels up to which two neighbours count as the same colour."""
@@ -19,8 +15,8 @@ FLAT: Final = 2
 
 def detail(luma_HW: Luma) -> float:
     """Mean absolute difference of neighbours, along rows and columns, in levels."""
-    across = np.abs(np.diff(luma_HW.astype(np.int16), axis=1))
-    down = np.abs(np.diff(luma_HW.astype(np.int16), axis=0))
+    across = _difference(luma_HW[:, 1:], luma_HW[:, :-1])
+    down = _difference(luma_HW[1:], luma_HW[:-1])
     return float((across.mean() + down.mean()) / 2)
 
 
@@ -34,27 +30,23 @@ def level(luma_HW: Luma) -> float:
     return float(luma_HW.mean())
 
 
-def is_repeated(luma_HW: Luma, before_HW: Luma) -> bool:
-    """Whether a frame shows what the one before shows: no block of it has changed.
-
-    Args:
-        luma_HW: the frame, reduced or not.
-        before_HW: the one before, of the same size.
-    """
+def greatest_change(luma_HW: Luma, before_HW: Luma) -> float:
+    """Most that the mean of any block differs between two frames of one size, in levels."""
     block = min(BLOCK, *luma_HW.shape)
-    changes = as_float(luma_HW) - as_float(before_HW)
     rows, columns = (side // block for side in luma_HW.shape)
+    changes = as_float(luma_HW) - as_float(before_HW)
     blocks = changes[: rows * block, : columns * block].reshape(rows, block, columns, block)
-    return bool(np.abs(blocks.mean(axis=(1, 3))).max() < SAME)
+    return float(np.abs(blocks.mean(axis=(1, 3))).max())
 
 
 def is_test_card(luma_HW: Luma) -> bool:
-    """Whether a picture is drawn of even areas, with hard steps between them."""
-    small = reduced(luma_HW, max(1, min(luma_HW.shape) // 240))
-    steps = np.abs(np.diff(small.astype(np.int16), axis=1))
-    return bool((steps <= FLAT).mean() > 0.9 and np.ptp(small) > 100)
+    """Whether a picture is drawn of a few even areas, with hard steps between them."""
+    steps = _difference(luma_HW[:, 1:], luma_HW[:, :-1])
+    is_even = steps <= FLAT
+    is_hard = steps > 16 * FLAT
+    return bool(is_even.mean() > 0.95 and is_hard.sum() > 0.5 * (~is_even).sum() > 0)
 
 
-def _difference(luma_HW: Luma, before_HW: Luma) -> Luma:
+def _difference(luma_HW: Luma, other_HW: Luma) -> Luma:
     """Absolute differences, without leaving 8 bits."""
-    return np.maximum(luma_HW, before_HW) - np.minimum(luma_HW, before_HW)
+    return np.maximum(luma_HW, other_HW) - np.minimum(luma_HW, other_HW)

@@ -8,7 +8,7 @@ from torch.utils.data import Dataset
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage
 from vsr_data.pixels import Pixels
-from vsr_data.samples.sampling import choose_cut, choose_window, sample_generator, turned
+from vsr_data.samples.sampling import WindowDraw, choose_cut, sample_generator, turned
 
 Key = tuple[int, int]  # step, index
 Arrays = tuple[Pixels, Pixels]
@@ -42,17 +42,17 @@ class Cutter(Dataset["Arrays | DataError"]):
             if clip.gt_size != (clip.lq_size[0] * scale, clip.lq_size[1] * scale):
                 raise ValueError(f"clip {clip.name!r} was not opened at scale {scale}")
         self._clips = footage.clips
-        self._ends = footage.window_ends()
+        self._draw = WindowDraw(footage)
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
         self.aside: frozenset[int] = frozenset()
 
     def window(self, key: Key) -> int:
         """The number of a sample's window among those of all clips."""
-        return choose_window(sample_generator(self._seed, *key), self._ends, self.aside).number
+        return self._draw.choose(sample_generator(self._seed, *key), self.aside).number
 
     def set_aside(self, numbers: Iterable[int]) -> None:
         """Draw windows no more, lowest number first, but never the last one left."""
-        left = self._ends[-1] - len(self.aside) - 1
+        left = self._draw.windows - len(self.aside) - 1
         self.aside |= frozenset(sorted(set(numbers) - self.aside)[:left])
 
     def __getitem__(self, key: Key) -> Arrays | DataError:
@@ -68,7 +68,7 @@ class Cutter(Dataset["Arrays | DataError"]):
             DataError: its file has been deleted or damaged.
         """
         rng = sample_generator(self._seed, *key)
-        choice = choose_window(rng, self._ends, self.aside)
+        choice = self._draw.choose(rng, self.aside)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         lq_THWC, gt_HWC = clip.crop(choice.window, cut.y, cut.x, self._patch)
@@ -79,7 +79,7 @@ class Cutter(Dataset["Arrays | DataError"]):
     def origin(self, key: Key) -> str:
         """The file, frame and place of a sample."""
         rng = sample_generator(self._seed, *key)
-        choice = choose_window(rng, self._ends, self.aside)
+        choice = self._draw.choose(rng, self.aside)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"

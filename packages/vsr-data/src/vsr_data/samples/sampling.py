@@ -2,16 +2,28 @@
 
 Every sample has a generator of its own, Philox with the seed as key and (step, index) as counter,
 so that no sample depends on which were cut before it, by whom, or in what order. Windows are drawn
-uniformly, with replacement, from all windows of all clips: each picture of the footage is seen
-equally often, and a video cut into many segments weighs what its frames weigh.
+with replacement: first a source by its weight, then one of its windows by the weight that its clip
+gives it. Without weights that is uniform: each picture of the footage is seen equally often, and a
+video cut into many segments weighs what its frames weigh. Arithmetic is in integers, so that
+machines draw alike.
 """
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
+from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
+from vsr_data.footage.clip import TYPICAL, Clip, Footage
 from vsr_data.pixels import Pixels, Size
+
+GROUP_UNITS: Final = 1 << 32
+"""What the weights of all sources together come to."""
+
+MOST_TRIES: Final = 10_000
+"""Draws of windows that are set aside, after which one is taken of those that are left."""
 
 
 @dataclass(frozen=True)
@@ -41,20 +53,85 @@ def sample_generator(seed: int, step: int, index: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=[seed, 0], counter=[0, 0, index, step]))
 
 
-def choose_window(
-    rng: np.random.Generator, ends: tuple[int, ...], aside: frozenset[int] = frozenset()
-) -> Choice:
-    """Draw one of all windows but those set aside.
+class WindowDraw:
+    """All windows of footage, to be drawn from.
 
     Args:
-        rng: the sample's generator.
-        ends: `Footage.window_ends()`.
-        aside: numbers of windows that are not drawn; never all of them.
+        footage: the clips; at least one.
+
+    Attributes:
+        windows: how many there are.
     """
-    while (number := int(rng.integers(ends[-1]))) in aside:
-        pass
-    clip = bisect_right(ends, number)
-    return Choice(clip, number - (ends[clip - 1] if clip else 0), number)
+
+    def __init__(self, footage: Footage) -> None:
+        self._ends = footage.window_ends()
+        self.windows = self._ends[-1]
+        members: dict[int, list[int]] = {}
+        for k, clip in enumerate(footage.clips):
+            members.setdefault(clip.group, []).append(k)
+        self._groups = [_Group(footage.clips, ks) for _, ks in sorted(members.items())]
+        shares = [footage.groups[group] for group in sorted(members)]
+        units = (max(1, round(share / sum(shares) * GROUP_UNITS)) for share in shares)
+        self._group_ends = tuple(accumulate(units))
+
+    def choose(self, rng: np.random.Generator, aside: frozenset[int] = frozenset()) -> Choice:
+        """Draw one of all windows but those set aside.
+
+        Args:
+            rng: the sample's generator.
+            aside: numbers of windows that are not drawn; never all of them.
+        """
+        for _ in range(MOST_TRIES):
+            choice = self._any(rng)
+            if choice.number not in aside:
+                return choice
+        left = [number for number in range(self.windows) if number not in aside]
+        number = left[int(rng.integers(len(left)))]
+        clip = bisect_right(self._ends, number)
+        return Choice(clip, number - self._start(clip), number)
+
+    def _any(self, rng: np.random.Generator) -> Choice:
+        group = self._groups[0]
+        if len(self._groups) > 1:  # one source takes no number from the generator
+            group = self._groups[
+                bisect_right(self._group_ends, int(rng.integers(self._group_ends[-1])))
+            ]
+        clip, window = group.choose(rng)
+        return Choice(clip, window, self._start(clip) + window)
+
+    def _start(self, clip: int) -> int:
+        return self._ends[clip - 1] if clip else 0
+
+
+class _Group:
+    """The windows of one source.
+
+    Args:
+        clips: of all sources.
+        members: which of them are this source's.
+    """
+
+    def __init__(self, clips: tuple[Clip, ...], members: list[int]) -> None:
+        self._members = members
+        self._ends = tuple(accumulate(clips[k].windows for k in members))
+        weights = [clips[k].weights() for k in members]
+        self._sums: NDArray[np.int64] | None = None
+        if any(one is not None for one in weights):
+            filled = [
+                np.full(clips[k].windows, TYPICAL) if one is None else one
+                for k, one in zip(members, weights, strict=True)
+            ]
+            self._sums = np.cumsum(np.concatenate(filled), dtype=np.int64)
+
+    def choose(self, rng: np.random.Generator) -> tuple[int, int]:
+        """Draw a window; returns its clip's number among all, and its own in the clip."""
+        if self._sums is None:
+            place = int(rng.integers(self._ends[-1]))
+        else:
+            drawn = rng.integers(int(self._sums[-1]))
+            place = int(np.searchsorted(self._sums, drawn, side="right"))
+        i = bisect_right(self._ends, place)
+        return self._members[i], place - (self._ends[i - 1] if i else 0)
 
 
 def choose_cut(rng: np.random.Generator, lq_size: Size, patch: int) -> Cut:

@@ -15,6 +15,7 @@ from typing import Final, Literal
 import numpy as np
 import torch
 from av import VideoFrame
+from numpy.typing import NDArray
 from torch import Tensor
 
 from vsr_data.pixels import Pixels
@@ -48,8 +49,11 @@ PRIMARIES: Final = {
 }
 """Chromaticities of red, green and blue, by AVCOL_PRI_*: ITU-T H.273, table 2."""
 
+LUMINANCE_709: Final = (0.2126, 0.7152, 0.0722)
+LUMINANCE_2020: Final = (0.2627, 0.6780, 0.0593)
+
 STEPS: Final = 1 << 16
-"""Entries of the tables of transfer functions, of codes from 0 to 1."""
+"""Entries of the tables that curves are looked up in: 3 ms a frame of 720p, for 18 of a power."""
 
 
 def pq_to_light(code: Tensor) -> Tensor:
@@ -74,7 +78,9 @@ def eetf(light: Tensor, peak: float) -> Tensor:
 
     Up to the knee it is the identity; above it is a Hermite spline of PQ codes.
     """
-    pq_peak, pq_white = (float(light_to_pq(torch.tensor(x))) for x in (peak, WHITE))
+    pq_peak, pq_white = (
+        float(light_to_pq(torch.tensor(x, dtype=torch.float64))) for x in (peak, WHITE)
+    )
     most = pq_white / pq_peak
     knee = 1.5 * most - 0.5
     if knee >= 1:
@@ -87,18 +93,6 @@ def eetf(light: Tensor, peak: float) -> Tensor:
         + (-2 * t**3 + 3 * t**2) * most
     )
     return torch.where(code < knee, light, pq_to_light(spline * pq_peak))
-
-
-@lru_cache
-def to_bt709(primaries: int) -> Tensor:
-    """Matrix from linear RGB of other primaries, BT.2020 unless known, to BT.709's."""
-    source, target = (_to_xyz(PRIMARIES.get(each, PRIMARIES[9])) for each in (primaries, 1))
-    return torch.from_numpy(np.linalg.inv(target) @ source).float()
-
-
-def _to_xyz(chromaticities: tuple[tuple[float, float], ...]) -> np.ndarray:
-    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in (*chromaticities, D65)]).T
-    return columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3])
 
 
 @dataclass(frozen=True)
@@ -115,20 +109,17 @@ class ToneMapping:
 
     def __call__(self, frame: VideoFrame) -> Pixels:
         """Convert a frame to 8-bit RGB of SDR: `rgb_HWC`, upright."""
-        sdr_3HW = self.mapped(unit_from_frame(frame), int(frame.color_primaries))
-        codes_HWC = sdr_3HW.mul_(255).round_().to(torch.uint8).permute(1, 2, 0)
+        shown_3HW = self.shown(unit_from_frame(frame), int(frame.color_primaries))
+        codes_HWC = _looked_up(_sdr_codes(), shown_3HW.sqrt_()).permute(1, 2, 0)
         turned = np.rot90(codes_HWC.numpy(), quarter_turns(frame.rotation))
         return np.ascontiguousarray(turned)
 
-    def mapped(self, rgb_3HW: Tensor, primaries: int) -> Tensor:
-        """Codes of HDR in [0, 1] to codes of SDR in [0, 1]."""
+    def shown(self, rgb_3HW: Tensor, primaries: int = 9) -> Tensor:
+        """Light of BT.709's primaries, in units of SDR's white, for codes of HDR in [0, 1]."""
         light_3HW = self._light(rgb_3HW)
-        largest_HW = light_3HW.amax(0)
-        bright_HW = largest_HW > self._knee
-        if bright_HW.any():
-            largest = largest_HW[bright_HW]
-            light_3HW[:, bright_HW] *= eetf(largest * WHITE, self._peak) / WHITE / largest
-        return _within_bt709(light_3HW, primaries).pow_(1 / DISPLAY_GAMMA)
+        largest_HW = light_3HW.amax(0).mul_(WHITE / HIGHEST_PEAK).clamp_(max=1).sqrt_()
+        light_3HW *= _looked_up(_gains(self._peak), largest_HW)
+        return _within_bt709(light_3HW, primaries)
 
     @property
     def _peak(self) -> float:
@@ -136,44 +127,65 @@ class ToneMapping:
             return HLG_PEAK
         return min(max(self.peak or USUAL_PEAK, WHITE), HIGHEST_PEAK)
 
-    @property
-    def _knee(self) -> float:
-        """Light up to which nothing changes, in units of SDR's white."""
-        pq_peak, pq_white = light_to_pq(torch.tensor([self._peak, WHITE]))
-        return float(pq_to_light(1.5 * pq_white - 0.5 * pq_peak)) / WHITE
-
     def _light(self, rgb_3HW: Tensor) -> Tensor:
-        """Light that a display shows, in units of SDR's white."""
-        codes = rgb_3HW.mul(STEPS - 1).round_().to(torch.int32)
-        light_3HW = _table(self.transfer)[codes.flatten()].view_as(rgb_3HW)
+        """Light that a display of HDR shows, in units of SDR's white."""
+        light_3HW = _looked_up(_lights(self.transfer), rgb_3HW)
         if self.transfer == "hlg":
-            weights = torch.tensor([0.2627, 0.6780, 0.0593])
-            luminance_HW = torch.tensordot(weights, light_3HW, 1)
+            luminance_HW = torch.tensordot(torch.tensor(LUMINANCE_2020), light_3HW, 1)
             light_3HW *= luminance_HW.clamp_(min=1e-6).pow_(HLG_GAMMA - 1) * (HLG_PEAK / WHITE)
         return light_3HW
 
 
-@lru_cache
-def _table(transfer: Transfer) -> Tensor:
-    codes = torch.linspace(0, 1, STEPS, dtype=torch.float64)
-    match transfer:
-        case "pq":
-            return (pq_to_light(codes) / WHITE).float()
-        case "hlg":
-            return hlg_to_scene(codes).float()
-
-
 def _within_bt709(light_3HW: Tensor, primaries: int) -> Tensor:
     """Linear BT.709 in [0, 1], with what has no place there moved towards grey."""
-    matrix = to_bt709(primaries)
-    rgb_3HW = (matrix @ light_3HW.flatten(1)).view_as(light_3HW)
-    outside_HW = (rgb_3HW.amin(0) < 0) | (rgb_3HW.amax(0) > 1)
-    if outside_HW.any():
-        rgb = rgb_3HW[:, outside_HW]
-        grey = torch.tensor([0.2126, 0.7152, 0.0722]) @ rgb
-        grey = grey.clamp(0, 1)
-        over = rgb - grey
-        room = torch.where(over > 0, 1 - grey, grey)
-        share = (room / over.abs().clamp(min=1e-9)).amin(0).clamp(max=1)
-        rgb_3HW[:, outside_HW] = grey + share * over
-    return rgb_3HW.clamp_(0, 1)
+    rgb_3HW = (_to_bt709(primaries) @ light_3HW.flatten(1)).view_as(light_3HW)
+    grey_HW = torch.tensordot(torch.tensor(LUMINANCE_709), rgb_3HW, 1).clamp_(0, 1)
+    below_HW = (grey_HW - rgb_3HW.amin(0)).clamp_(min=1e-9)
+    above_HW = (rgb_3HW.amax(0) - grey_HW).clamp_(min=1e-9)
+    share_HW = torch.minimum(grey_HW / below_HW, (1 - grey_HW) / above_HW).clamp_(max=1)
+    return rgb_3HW.sub_(grey_HW).mul_(share_HW).add_(grey_HW).clamp_(0, 1)
+
+
+def _looked_up(table: Tensor, where: Tensor) -> Tensor:
+    """Entries of a table of `STEPS` at places in [0, 1]."""
+    index = where.mul(STEPS - 1).round_().to(torch.int64)
+    return torch.index_select(table, 0, index.flatten()).view(where.shape)
+
+
+@lru_cache
+def _lights(transfer: Transfer) -> Tensor:
+    """By code: light in units of SDR's white; of the scene, for HLG."""
+    match transfer:
+        case "pq":
+            return (pq_to_light(_places()) / WHITE).float()
+        case "hlg":
+            return hlg_to_scene(_places()).float()
+
+
+@lru_cache
+def _gains(peak: float) -> Tensor:
+    """By the root of light, of the most that PQ has: what the curve multiplies it by."""
+    light = _places() ** 2 * HIGHEST_PEAK
+    return torch.where(light > 0, eetf(light, peak) / light.clamp(min=1e-9), 1.0).float()
+
+
+@lru_cache
+def _sdr_codes() -> Tensor:
+    """By the root of light: 8-bit codes that BT.1886 shows as that light."""
+    return (_places() ** (2 / DISPLAY_GAMMA) * 255).round_().to(torch.uint8)
+
+
+@lru_cache
+def _to_bt709(primaries: int) -> Tensor:
+    """Matrix from linear RGB of other primaries, BT.2020 unless known, to BT.709's."""
+    source, target = (_to_xyz(PRIMARIES.get(each, PRIMARIES[9])) for each in (primaries, 1))
+    return torch.from_numpy(np.linalg.inv(target) @ source).float()
+
+
+def _to_xyz(chromaticities: tuple[tuple[float, float], ...]) -> NDArray[np.float64]:
+    columns = np.array([[x / y, 1, (1 - x - y) / y] for x, y in (*chromaticities, D65)]).T
+    return columns[:, :3] * np.linalg.solve(columns[:, :3], columns[:, 3])
+
+
+def _places() -> Tensor:
+    return torch.linspace(0, 1, STEPS, dtype=torch.float64)

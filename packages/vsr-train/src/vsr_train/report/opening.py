@@ -1,6 +1,6 @@
 """What a run says before its first step: everything a person would check."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 
@@ -9,8 +9,8 @@ from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, card, effective_batch
 
-MOST_REJECTED = 10
-"""Rejected files that are listed by name."""
+MOST_NAMED = 10
+"""Files of a kind that are listed by name: those that are not used, and those remarked on."""
 
 
 def describe(
@@ -46,12 +46,19 @@ def describe(
     yield f"training    {data.train}: {_footage(training)}"
     yield f"validation  {data.val}: {_footage(validation)}"
     for footage in (training, validation):
-        for rejected in footage.rejected[:MOST_REJECTED]:
-            yield f"not used    {rejected.path}: {rejected.reason}"
-        if len(footage.rejected) > MOST_REJECTED:
-            yield f"not used    and {len(footage.rejected) - MOST_REJECTED} more"
+        rejected = [(each.path, each.reason) for each in footage.rejected]
+        yield from _listed("not used   ", rejected)
+        yield from _listed("footage    ", footage.remarks)
+        yield from (f"footage     {note}" for note in footage.notes)
     for note in platform.notes:
         yield f"note        {note}"
+
+
+def _listed(head: str, rows: Sequence[tuple[str, str]]) -> Iterator[str]:
+    for path, text in rows[:MOST_NAMED]:
+        yield f"{head} {path}: {text}"
+    if len(rows) > MOST_NAMED:
+        yield f"{head} and {len(rows) - MOST_NAMED} more"
 
 
 def _footage(footage: Footage) -> str:
