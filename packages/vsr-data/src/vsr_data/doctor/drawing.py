@@ -22,6 +22,9 @@ from vsr_settings.degradation import pipeline_of
 SHOWN: Final = 288
 """Side of the sharp part of a window that is shown, in pixels."""
 
+INNER: Final = (0.15, 0.85)
+"""Columns that are shown lie between these parts of the width: bars are not known until the end."""
+
 MARGIN: Final = 8
 """Low-resolution pixels around it that are degraded too: filters and codecs need them."""
 
@@ -31,10 +34,13 @@ KEPT: Final = 3
 
 @dataclass(order=True)
 class _Kept:
+    """The columns of a window that are shown and those beside them, at full height."""
+
     key: float
     number: int
     gt_THWC: Pixels = field(compare=False)
-    inner: tuple[slice, slice] = field(compare=False)
+    columns: slice = field(compare=False)
+    height_drawn: float = field(compare=False)
 
 
 class WindowDrawing:
@@ -71,40 +77,47 @@ class WindowDrawing:
             push = heapq.heappush if len(self._kept) < KEPT else heapq.heapreplace
             push(self._kept, self._cut(key))
 
-    def pictures(self) -> list[WindowPicture]:
-        """What was drawn, in the order of the film, degraded as the settings say."""
-        return [self._picture(kept) for kept in sorted(self._kept, key=lambda kept: kept.number)]
+    def pictures(self, top: int, bottom: int) -> list[WindowPicture]:
+        """What was drawn, in the order of the film, degraded as the settings say.
+
+        Args:
+            top: low-resolution rows that training leaves out at the top.
+            bottom: those at the bottom.
+        """
+        kept = sorted(self._kept, key=lambda kept: kept.number)
+        return [self._picture(one, top, bottom) for one in kept]
 
     def _cut(self, key: float) -> _Kept:
-        """The part of the window that is shown, and what is around it."""
         frames = list(self._frames)
         number, middle_HWC = frames[len(frames) // 2]
-        rows, top = self._span(middle_HWC.shape[0])
-        columns, left = self._span(middle_HWC.shape[1])
-        gt_THWC = np.stack([gt_HWC[rows, columns] for _, gt_HWC in frames])
-        return _Kept(key, number, gt_THWC, (top, left))
-
-    def _span(self, side: int) -> tuple[slice, slice]:
-        """Which pixels of a side are kept, and which of those are shown, in low resolution."""
         scale = self._request.scale
-        lq_side = side // scale
-        shown = min(lq_side, SHOWN // scale)
-        start = int(self._rng.integers(lq_side - shown + 1))
-        first, last = max(0, start - MARGIN), min(lq_side, start + shown + MARGIN)
-        return slice(first * scale, last * scale), slice(start - first, start - first + shown)
+        width = middle_HWC.shape[1] // scale
+        shown = min(width, SHOWN // scale)
+        first, last = (int(part * width) for part in INNER)
+        left = first + int(self._rng.integers(max(1, last - first - shown + 1)))
+        left = min(left, width - shown)
+        begin, end = max(0, left - MARGIN), min(width, left + shown + MARGIN)
+        gt_THWC = np.stack([gt_HWC[:, begin * scale : end * scale] for _, gt_HWC in frames])
+        columns = slice(left - begin, left - begin + shown)
+        return _Kept(key, number, gt_THWC, columns, float(self._rng.random()))
 
-    def _picture(self, kept: _Kept) -> WindowPicture:
-        request = self._request
+    def _picture(self, kept: _Kept, top: int, bottom: int) -> WindowPicture:
+        request, scale = self._request, self._request.scale
+        height = kept.gt_THWC.shape[1] // scale
+        shown = min(max(1, height - top - bottom), SHOWN // scale)
+        first = top + int(kept.height_drawn * max(0, height - top - bottom - shown + 1))
+        begin, end = max(0, first - MARGIN), min(height, first + shown + MARGIN)
+        gt_THWC = kept.gt_THWC[:, begin * scale : end * scale]
         rng = np.random.Generator(np.random.Philox(key=kept.number))
-        pipeline = pipeline_of(request.degradation)
-        lq_THWC = degraded_take(kept.gt_THWC, pipeline, request.scale, rng)
-        rows, columns = kept.inner
-        gt_rows, gt_columns = (
-            slice(part.start * request.scale, part.stop * request.scale) for part in kept.inner
-        )
-        middle = len(lq_THWC) // 2
+        lq_THWC = degraded_take(gt_THWC, pipeline_of(request.degradation), scale, rng)
+        rows, columns, middle = slice(first - begin, first - begin + shown), kept.columns, len(lq_THWC) // 2
+        gt_rows, gt_columns = _times(rows, scale), _times(columns, scale)
         return WindowPicture(
             lq_THWC[middle, rows, columns].copy(),
-            kept.gt_THWC[middle, gt_rows, gt_columns].copy(),
+            gt_THWC[middle, gt_rows, gt_columns].copy(),
             kept.number,
         )
+
+
+def _times(part: slice, scale: int) -> slice:
+    return slice(part.start * scale, part.stop * scale)

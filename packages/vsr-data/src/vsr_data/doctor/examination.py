@@ -1,21 +1,22 @@
 """A file read once, as training reads it, and all that the doctor wants to know of it gathered."""
 
-from collections import deque
 from collections.abc import Callable, Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 from stat import S_ISREG
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vsr_data.cache import Account
 from vsr_data.doctor.drawing import SHOWN, WindowDrawing
 from vsr_data.doctor.findings import Examined, Kind, Series, WindowPicture
 from vsr_data.doctor.fingerprints import TrailMaker
 from vsr_data.errors import DataError, UnusableFileError
-from vsr_data.footage.appraisal import FilmAppraisal, FrameMeasures
-from vsr_data.footage.clip import Clip
+from vsr_data.footage.appraisal import FilmAppraisal, FrameMeasures, grain_of
+from vsr_data.footage.clip import TYPICAL, Clip
 from vsr_data.footage.reading import FilmReading
-from vsr_data.measures import luma_of, motion
+from vsr_data.measures import luma_of, motion, window_weights
 from vsr_data.pixels import Pixels
 from vsr_data.request import Request
 from vsr_data.video import opened
@@ -36,41 +37,46 @@ class Gatherer:
     def __init__(self, name: str, request: Request) -> None:
         self._request = request
         self._numbers: list[int] = []
-        self._motion: list[float] = []
-        self._detail: list[float] = []
+        self._measures: list[FrameMeasures] = []
+        self._starts: list[int] = []
         self._trail = TrailMaker()
         self._drawing = WindowDrawing(name, request)
-        self._window: deque[FrameMeasures] = deque(maxlen=request.n_frames)
-        self.windows = 0
-        self.weight = 0.0
 
     def add(self, number: int, gt_HWC: Pixels, measures: FrameMeasures, *, starts_run: bool) -> None:
         """Take up the next frame."""
         if starts_run:
-            self._window.clear()
-        self._window.append(measures)
-        weight = 0.0
-        if len(self._window) == self._request.n_frames:
-            weight = 1.0
-            self.windows += 1
-            self.weight += weight
+            self._starts.append(len(self._numbers))
         self._numbers.append(number)
-        self._motion.append(measures.motion)
-        self._detail.append(measures.detail)
+        self._measures.append(measures)
         self._trail.add(number, gt_HWC, starts_scene=starts_run)
-        self._drawing.add(number, gt_HWC, weight, starts_run=starts_run)
+        last = self._measures[max(self._starts[-1], len(self._measures) - self._request.n_frames) :]
+        weight = self._weights(last, 0.0)
+        self._drawing.add(number, gt_HWC, float(weight.sum()), starts_run=starts_run)
 
     def conclude(self, found: Examined) -> None:
-        """Write down what was gathered."""
-        found.windows, found.weight = self.windows, self.weight
-        found.series = Series(
-            np.array(self._numbers, np.int64),
-            np.array(self._motion, np.float32),
-            np.array(self._detail, np.float32),
-        )
+        """Write down what was gathered, of a film whose account is complete."""
+        account, size = found.account, (found.account.height, found.account.width)
+        grain = grain_of(account, size) if min(size) else 0.0
+        for first, stop in pairwise([*self._starts, len(self._numbers)]):
+            weights = self._weights(self._measures[first:stop], grain)
+            found.windows += len(weights)
+            found.weight += float(weights.sum())
+        motion_N, detail_N, _ = np.array(self._measures, np.float32).reshape(-1, 3).T
+        found.series = Series(np.array(self._numbers, np.int64), motion_N, detail_N)
         found.trail = self._trail.trail()
-        if not found.refused:
-            found.pictures = self._drawing.pictures()
+        top, bottom, left, right = account.bars if self._request.bars == "crop" else (0, 0, 0, 0)
+        scale = self._request.scale
+        found.lq_size = (size[0] - top - bottom) // scale, (size[1] - left - right) // scale
+        found.pictures = self._drawing.pictures(-(-top // scale), -(-bottom // scale))
+
+    def _weights(self, measures: list[FrameMeasures], grain: float) -> NDArray[np.int64]:
+        """Of the windows of a run, as training draws them."""
+        n_frames = self._request.n_frames
+        count = max(0, len(measures) - n_frames + 1)
+        if not count or self._request.windows == "uniform":
+            return np.full(count, TYPICAL)
+        motion_N, detail_N, _ = np.array(measures).T
+        return window_weights(motion_N, detail_N, n_frames, typical=TYPICAL, grain=grain)
 
 
 def examine_video(path: Path, request: Request, watch: Watch) -> Examined:
@@ -124,14 +130,14 @@ def examine_clips(name: str, clips: Sequence[Clip], request: Request, watch: Wat
                 else:
                     gatherer.add(number, gt_HWC, measures, starts_run=starts_run)
             account.count_run(max(1, clip.frames))
-        gatherer.conclude(found)
         appraisal.conclude(account)
+        gatherer.conclude(found)
         if first.is_ready_made or not first.frames:
             found.pictures = [_ready_made(first, request, account)]
     except DataError as error:
         found.refused = str(error)
     found.windows = sum(clip.windows for clip in clips)
-    found.weight = max(found.weight, float(found.windows))
+    found.weight = float(TYPICAL * found.windows)  # they are not weighed
     return found
 
 

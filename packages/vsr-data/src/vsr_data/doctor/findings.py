@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from vsr_data.cache import Account
 from vsr_data.doctor.fingerprints import Trail, TrailMaker
-from vsr_data.pixels import Pixels
+from vsr_data.pixels import Pixels, Size
 from vsr_data.request import Role
 
 USUAL_RATE: Final = 25.0  # frames a second, where nobody says
@@ -89,6 +89,7 @@ class Examined:
         account: what reading it met.
         refused: why training leaves it out; empty where it does not.
         rate: frames a second; None where nobody says.
+        lq_size: (height, width) of the network's input, black bars left out.
         windows: that training may draw from it.
         weight: what those weigh together when windows are drawn.
         group: its source's number among those of its role.
@@ -105,6 +106,7 @@ class Examined:
     account: Account = field(default_factory=Account)
     refused: str = ""
     rate: float | None = None
+    lq_size: Size = (0, 0)
     windows: int = 0
     weight: float = 0.0
     group: int = 0
