@@ -5,7 +5,13 @@ from typing import Final
 
 from vsr_data.cache import Account
 from vsr_data.doctor.findings import Examined, Remark
+from vsr_data.errors import DataError
+from vsr_data.footage.clip import Footage
+from vsr_data.footage.videos import why_too_short
+from vsr_data.pairs.checks import check_pairs
 from vsr_data.request import SMALLEST_PATCH, Request
+from vsr_data.samples.stream import TrainingStream
+from vsr_files import printable
 
 FIELDS: Final = {"tff": "upper field first", "bff": "lower field first"}
 HDR: Final = {"pq": "PQ", "hlg": "HLG"}
@@ -16,6 +22,7 @@ PLAIN: Final = 1.2  # levels of 255 between neighbouring pixels
 DARK: Final = 20.0  # mean luma
 ENLARGED: Final = 1.15
 FEW_WINDOWS: Final = 8
+MOST_PATCH: Final = 64  # low-resolution pixels of a pair that are compared
 MANY: Final = 0.1  # share of frames
 
 
@@ -25,6 +32,39 @@ def remarks_on(found: Examined, request: Request, *, patch_is_given: bool) -> li
         return [Remark("fatal", "not used", found.refused)]
     told = [*_warnings(found, request, patch_is_given=patch_is_given), *_notes(found, request)]
     return sorted(told, key=lambda remark: remark.severity != "warning")
+
+
+def reason_against(found: Examined, request: Request, *, patch_is_given: bool) -> str:
+    """Why training would leave a file out that has been read; empty where it would not."""
+    if not found.windows:
+        return why_too_short(found.account, request)
+    misfit = request.misfit(found.lq_size) if patch_is_given else None
+    if misfit is None:
+        return ""
+    return f"without its black bars, {misfit}" if any(found.account.bars) else misfit
+
+
+def pair_remarks(footage: Footage, request: Request) -> list[Remark]:
+    """What pairs show when they are compared with what they claim to be."""
+    clips = tuple(clip for clip in footage.clips if clip.is_ready_made or not clip.frames)
+    patch = min(request.patch or MOST_PATCH, *(min(clip.lq_size) for clip in clips))
+    stream = TrainingStream(
+        Footage(clips),
+        n_frames=request.n_frames,
+        scale=request.scale,
+        patch=patch,
+        seed=0,
+        batch_size=1,
+        accumulation_steps=1,
+    )
+    try:
+        findings = check_pairs(stream, request.scale)
+    except DataError as error:
+        return [Remark("warning", "pairs", str(error))]
+    where = printable(request.source)
+    return [
+        Remark(one.severity, one.name, f"{where}: {one.name}: {one.text}") for one in findings
+    ]
 
 
 def _warnings(found: Examined, request: Request, *, patch_is_given: bool) -> Iterator[Remark]:
@@ -161,12 +201,8 @@ def _notes(found: Examined, request: Request) -> Iterator[Remark]:
 
 def _smaller_patch(found: Examined, request: Request) -> int:
     """The largest patch that a file holds, where that is less than wanted; 0 where it is not."""
-    account = found.account
-    top, bottom, left, right = account.bars if request.bars == "crop" else (0, 0, 0, 0)
-    sides = account.height - top - bottom, account.width - left - right
-    largest = min(sides) // request.scale
-    wanted = request.patch or SMALLEST_PATCH
-    return largest if SMALLEST_PATCH <= largest < wanted else 0
+    largest = min(found.lq_size)
+    return largest if SMALLEST_PATCH <= largest < (request.patch or SMALLEST_PATCH) else 0
 
 
 def _count(number: int, what: str) -> str:
