@@ -122,8 +122,8 @@ class Account:
     problems: list[str] = field(default_factory=list)
 
     def count_run(self, frames: int) -> None:
-        """Take up a run that has ended."""
-        self.runs += 1
+        """Take up a run that has ended; one without frames is none."""
+        self.runs += frames > 0
         self.longest = max(self.longest, frames)
 
 

@@ -7,19 +7,26 @@ Invariant: what is yielded depends on the file, the range of frames, the scale a
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Final
 
 from vsr_data.cache import Account
+from vsr_data.errors import UnusableFileError
 from vsr_data.footage.appraisal import FilmAppraisal, FrameMeasures
+from vsr_data.footage.remarks import problems_of
 from vsr_data.pixels import Pixels
 from vsr_data.request import SMALLEST_PATCH, Request
-from vsr_data.video import CutDetector, Frame, FrameRange, Tally, frames
+from vsr_data.video import (
+    Frame,
+    FrameRange,
+    Tally,
+    frames,
+    mended_frames,
+    nature_of,
+    with_cuts,
+)
 from vsr_data.video.container import DECODE_ERRORS, reason_of
 
 Reading = tuple[int, Pixels, bool, FrameMeasures]
 """A frame's number in the file, its pixels as `gt_HWC`, whether it starts a run, and measures."""
-
-MOST_PROBLEMS: Final = 8
 
 
 class FilmReading:
@@ -54,34 +61,52 @@ class FilmReading:
         """
         account, starts_run, run = self.account, True, 0
         for frame, is_cut in self._frames():
-            if is_cut and account.runs + run > 0:
+            if is_cut and frame.follows:
                 account.cuts.append(frame.number)
             starts_run = starts_run or is_cut or not frame.follows
             gt_HWC = self._pixels(frame)
             if gt_HWC is None:
                 starts_run = True
                 continue
-            if account.height == 0:
-                account.height, account.width = frame.size
             measures = self._appraisal.measure(gt_HWC, starts_run=starts_run)
             if measures is None:
                 account.repeated += 1
                 continue
-            if starts_run and run:
+            if starts_run:
                 account.count_run(run)
             run = 1 if starts_run else run + 1
             yield frame.number, gt_HWC, starts_run, measures
             starts_run = False
-        if run:
-            account.count_run(run)
+        account.count_run(run)
         self._conclude()
 
     def _frames(self) -> Iterator[tuple[Frame, bool]]:
-        found = frames(self._path, FrameRange.parse(self._request.frames), self.tally)
+        found = self._mended()
         if self._request.cuts == "off":
             return ((frame, False) for frame in found)
-        detector = CutDetector()
-        return ((frame, detector.is_cut(frame.picture)) for frame in found)
+        return with_cuts(found)
+
+    def _mended(self) -> Iterator[Frame]:
+        request, wanted = self._request, FrameRange.parse(self._request.frames)
+        try:
+            nature = nature_of(self._path)
+        except UnusableFileError:  # of a film without a frame, decoding tells why
+            return frames(self._path, wanted, self.tally)
+        account = self.account
+        account.codec, account.pixel_aspect = nature.codec, float(nature.pixel_aspect)
+        account.fields, account.telecined, account.hdr = (
+            nature.fields,
+            nature.telecined,
+            nature.hdr,
+        )
+        return mended_frames(
+            self._path,
+            nature,
+            wanted,
+            self.tally,
+            interlaced=request.interlaced,
+            hdr=request.hdr,
+        )
 
     def _pixels(self, frame: Frame) -> Pixels | None:
         """A frame's pixels, cropped to multiples of the scale; None where they cannot be used."""
@@ -95,9 +120,12 @@ class FilmReading:
             name = frame.picture.format.name
             self.tally.note(f"{name} frames cannot be used: {reason_of(error)}")
             return None
+        if self.account.height == 0:
+            self.account.height, self.account.width = height, width
         return rgb_HWC[: height - height % scale, : width - width % scale].copy()
 
     def _conclude(self) -> None:
         account, tally = self.account, self.tally
         account.decoded, account.damaged, account.notes = tally.decoded, tally.damaged, tally.notes
         self._appraisal.conclude(account)
+        account.problems = problems_of(account, self._request)
