@@ -6,7 +6,19 @@ with one another only in `settings()`. Nothing here imports torch.
 
 from hypothesis import strategies as st
 
-from vsr_settings import Data, Hardware, Loss, Model, Run, Settings, Train
+from vsr_settings import Data, Hardware, Loss, Model, Pipeline, Run, Settings, Source, Train
+from vsr_settings.degradation import (
+    H264,
+    H265,
+    NAMED,
+    AnisotropicBlur,
+    GaussianBlur,
+    GaussianNoise,
+    Mpeg2,
+    PoissonNoise,
+    SensorNoise,
+    Vp9,
+)
 from vsr_settings.hardware.presets import PRESETS, PresetName, hardware_preset
 
 PATHS = st.text(
@@ -50,21 +62,97 @@ def losses(draw, *, perceptual: bool = True, max_chunk: int = 4096) -> Loss:
     )
 
 
+def ranges(low: int, high: int, number=st.integers):
+    """A range of numbers, `(low, high)`; its ends may be equal."""
+    return st.tuples(number(low, high), number(low, high)).map(lambda ends: tuple(sorted(ends)))
+
+
+SHARES = finite(0, 1)
+SIGMAS, LEVELS = ranges(0, 20, finite), ranges(0, 64, finite)
+PHOTONS = ranges(1, 1_000_000, finite)
+BLURS = st.builds(GaussianBlur, kind=st.just("gaussian"), sigma=SIGMAS, share=SHARES) | st.builds(
+    AnisotropicBlur, kind=st.just("anisotropic"), sigma=SIGMAS, share=SHARES
+)
+NOISES = st.one_of(
+    st.builds(GaussianNoise, kind=st.just("gaussian"), sigma=LEVELS, share=SHARES),
+    st.builds(PoissonNoise, kind=st.just("poisson"), photons=PHOTONS, share=SHARES),
+    st.builds(SensorNoise, kind=st.just("sensor"), read=LEVELS, photons=PHOTONS, share=SHARES),
+)
+
+
+def _codecs(codec, kind: str, **own):
+    common = {
+        "gop": ranges(1, 600),
+        "bit_rate": st.none() | ranges(8, 200_000),
+        "share": SHARES,
+    }
+    return st.builds(codec, kind=st.just(kind), **common, **own)
+
+
+SPEEDS = st.sampled_from(["ultrafast", "veryfast", "fast", "medium"])
+CODECS = st.one_of(
+    _codecs(H264, "h264", crf=ranges(0, 51), speed=SPEEDS),
+    _codecs(H265, "h265", crf=ranges(0, 51), speed=SPEEDS),
+    _codecs(Vp9, "vp9", crf=ranges(0, 63)),
+    _codecs(Mpeg2, "mpeg2", quantiser=ranges(1, 31)),
+)
+
+
+@st.composite
+def pipelines(draw) -> Pipeline:
+    """A degradation as a table of parts."""
+    return Pipeline(
+        blur=draw(st.none() | BLURS),
+        resize=draw(st.sampled_from(["bicubic", "area", "lanczos", "subsample"])),
+        noise=draw(st.none() | NOISES),
+        chroma=draw(st.sampled_from(["444", "420"])),
+        interlace=draw(st.sampled_from([None, "tff", "bff"])),
+        codec=draw(st.none() | CODECS),
+        clean_share=draw(SHARES),
+        take=2 * draw(st.integers(4, 512)),
+        uses=draw(st.integers(1, 1_000_000)),
+    )
+
+
 @st.composite
 def data_sections(
-    draw, *, sources=PATHS, min_patch: int = 8, max_patch: int = 4096, min_frames: int = 63
+    draw,
+    *,
+    sources=PATHS,
+    min_patch: int = 8,
+    max_patch: int = 4096,
+    min_frames: int = 63,
+    tables: bool = True,
 ) -> Data:
-    """A `[data]` section whose ranges of frames hold `min_frames` and never share one."""
+    """A `[data]` section whose ranges of frames hold `min_frames` and never share one.
+
+    With `tables` there may be several training sources, and a pipeline for a degradation.
+    """
     first = draw(st.integers(0, 1000))
     middle = first + min_frames + draw(st.integers(0, 1000))
     ends = st.sampled_from(["", str(middle + min_frames)])
+    train_frames = f"{first or draw(st.sampled_from(['', '0']))}:{middle}"
+    weights = finite(0, 1e6, above=True)
+    several = st.lists(
+        st.builds(Source, path=sources, weight=weights, frames=st.just(train_frames)),
+        min_size=1,
+        max_size=3,
+    ).map(tuple)
+    train = draw(sources | several if tables else sources)
+    named = st.sampled_from(["bicubic", "area"])
+    every = st.sampled_from(sorted(NAMED)) | pipelines()
     return Data(
-        train=draw(sources),
+        train=train,
         val=draw(sources),
-        train_frames=f"{first or draw(st.sampled_from(['', '0']))}:{middle}",
+        train_frames=train_frames if isinstance(train, str) else ":",
         val_frames=f"{middle}:{draw(ends)}",
         patch=draw(st.integers(min_patch, max_patch)),
-        degradation=draw(st.sampled_from(["bicubic", "area"])),
+        cuts=draw(st.sampled_from(["auto", "off"])),
+        interlaced=draw(st.sampled_from(["mend", "refuse", "keep"])),
+        hdr=draw(st.sampled_from(["tonemap", "refuse", "keep"])),
+        bars=draw(st.sampled_from(["crop", "keep"])),
+        windows=draw(st.sampled_from(["detail", "uniform"])),
+        degradation=draw(every if tables else named),
         workers=draw(st.just("auto") | st.integers(0, 256)),
         val_windows=draw(st.integers(1, 10_000)),
         val_border=draw(st.integers(0, 256)),

@@ -83,6 +83,24 @@ def write_pair(
     return np.stack(frames)
 
 
+def write_pictures(
+    folder: Path,
+    count: int,
+    height: int = 48,
+    width: int = 60,
+    *,
+    first=0,
+    name="{:08d}.png",
+    **how,
+) -> list[np.ndarray]:
+    """Numbered pictures of noise in a folder; returns their pixels."""
+    folder.mkdir(parents=True, exist_ok=True)
+    frames = [picture(height, width, first + i) for i in range(count)]
+    for i, pixels in enumerate(frames):
+        Image.fromarray(pixels).save(folder / name.format(first + i), **how)
+    return frames
+
+
 class NoiseClip(Clip):
     """A clip in memory whose low-resolution frames are exact means of its sharp ones."""
 

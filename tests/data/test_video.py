@@ -182,7 +182,7 @@ def test_sources_that_hold_nothing_say_what_was_expected(tmp_path):
     with pytest.raises(DataError, match=r"data\.val = .*no video in this folder; expected .*\.mp4"):
         open_validation(data(tmp_path, tmp_path), MODEL)
     (tmp_path / "inner").mkdir()
-    with pytest.raises(DataError, match="its subfolders are not searched"):
+    with pytest.raises(DataError, match="1 of .txt, 1 subfolder; .*its subfolders have neither"):
         open_training(data(tmp_path, tmp_path), MODEL)
     (tmp_path / "GT").mkdir()
     with pytest.raises(DataError, match="the folder above Patches"):

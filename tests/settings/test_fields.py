@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from vsr_settings.fields import facts, section_types
 from vsr_settings.reading.spelling import meant, other_names
-from vsr_settings.reading.values import allows
 from vsr_settings.schema import Settings
 
 
@@ -20,7 +19,7 @@ def test_every_setting_has_a_docstring_a_wording_and_a_variable():
 
 
 def test_every_default_is_allowed():
-    assert all(allows(fact, fact.default) for fact in facts().values())
+    assert all(fact.allows(fact.default) for fact in facts().values())
 
 
 @pytest.mark.parametrize(
@@ -49,11 +48,11 @@ def test_the_bounds_that_are_told_are_those_that_hold(fact, data):
     assume(kind.type is int and not kind.choices and not kind.wording)
     step = kind.multiple_of or 1
     high = kind.high if kind.high is not None else (kind.below or 1 << 63) - step
-    assert allows(fact, kind.low)
-    assert allows(fact, high)
-    assert not allows(fact, kind.low - step)
+    assert fact.allows(kind.low)
+    assert fact.allows(high)
+    assert not fact.allows(kind.low - step)
     if kind.high is not None or kind.below is not None:
-        assert not allows(fact, high + step)
+        assert not fact.allows(high + step)
 
 
 def test_names_of_other_trainers_lead_to_settings_that_exist():

@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from strategies import settings as whole_settings
 
-from vsr_settings import Settings, SettingsError, load, loads, read, resolve, to_toml
+from vsr_settings import Pipeline, Settings, SettingsError, load, loads, read, resolve, to_toml
 from vsr_settings.fields import facts
 from vsr_settings.writing import toml_value
 
@@ -17,6 +17,8 @@ SOURCES = ("default", "preset", "file", "environment", "option")
 
 def as_text(value: object) -> str:
     """A value as one types it in a shell."""
+    if isinstance(value, Pipeline | tuple):
+        return toml_value(value)
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
@@ -52,6 +54,7 @@ def test_an_environment_override_equals_editing_the_file(settings, data):
     fact = data.draw(st.sampled_from(list(facts().values())))
     value = getattr(getattr(settings, fact.section), fact.name)
     assume(value is not None)
+    assume(fact.path != "data.train" or not str(value).strip().startswith(("[", "{")))
     edited = load_text(f"[{fact.section}]\n{fact.name} = {toml_value(value)}\n")
     overridden = outcome(lambda: load(environ={fact.variable: as_text(value)}))
     chosen = outcome(lambda: load(overrides=[f"{fact.path}={as_text(value)}"], environ={}))

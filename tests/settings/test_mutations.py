@@ -7,23 +7,44 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from vsr_settings import SettingsError, load, loads, read, to_toml
+from vsr_settings import Data, Settings, SettingsError, Source, load, loads, read, to_toml
 from vsr_settings.commands.importing import import_python
+from vsr_settings.degradation import NAMED
 from vsr_settings.fields import facts
 from vsr_settings.hardware.presets import PRESETS
 from vsr_settings.reading import UnreadableError
 
 CONFIGS = Path(__file__).parents[2] / "configs"
+TABLES = [
+    to_toml(Settings(data=Data(degradation=pipeline, train=(Source(path="a"), Source(path="b")))))
+    for pipeline in NAMED.values()
+]
 VALID = [to_toml(load(overrides=[f"hardware.preset={name}"], environ={})) for name in PRESETS] + [
     path.read_text(encoding="utf-8") for path in sorted(CONFIGS.glob("*.toml"))
 ]
+WHOLE = st.sampled_from(["data.train", "data.degradation"])
 PATHS = st.sampled_from(list(facts()))
 MANY = hypothesis_settings(max_examples=400, deadline=None)
 JUNK = st.text(max_size=40) | st.sampled_from(
     ["", "nan", "-inf", "1e999", "-1", "0", "true", "[]", "{}", "'", '"""', "1_0", "0x10", "auto",
      "2024-01-01", "9" * 400, "0x" + "f" * 5000, "[" * 300,
+     "{a = 1}", "[[]]", "[{}]", "{kind = 'h264'}", "{codec = {kind = []}}", "{blur = {sigma = {}}}",
+     "[{path = 'a', weight = []}, 3]", "{codec.kind = 'vp9', codec.crf = [3, 2, 1]}", "{'' = ''}",
+     "{noise = {kind = 'sensor', read = [nan, inf], photons = 1}}", "{kind = {kind = {}}}",
      "\ud800", "\0", "~nobody/x", "~", "demo", "6.1", "a = 1", "[train]", "#"]
 )  # fmt: skip
+
+
+PYDANTIC = (
+    "Input should",
+    "Field required",
+    "Extra inputs",
+    "Value error",
+    "discriminator",
+    "tagged-union",
+    "valid tuple",
+    "valid dictionary",
+)
 
 
 def refusal(function) -> SettingsError | None:
@@ -44,9 +65,9 @@ def survives(function) -> None:
 
 
 @st.composite
-def damaged_texts(draw) -> str:
+def damaged_texts(draw, texts=VALID + TABLES) -> str:
     """A valid settings text with a few lines changed, dropped, doubled or moved."""
-    lines = draw(st.sampled_from(VALID)).splitlines()
+    lines = draw(st.sampled_from(texts)).splitlines()
     for _ in range(draw(st.integers(1, 4))):
         at = draw(st.integers(0, len(lines) - 1))
         match draw(st.sampled_from(["value", "name", "drop", "double", "cut", "junk"])):
@@ -72,9 +93,17 @@ def test_a_damaged_file_raises_nothing_else(text):
     survives(lambda: loads(text))
 
 
+@given(damaged_texts(TABLES))
+@MANY
+def test_whatever_is_wrong_in_tables_is_said_in_our_words(text):
+    error = refusal(lambda: loads(text))
+    for theirs in PYDANTIC:
+        assert theirs not in str(error or "")
+
+
 @given(
     st.dictionaries(PATHS.map(lambda path: facts()[path].variable), JUNK, max_size=5),
-    st.lists(st.tuples(PATHS, JUNK).map("=".join) | JUNK, max_size=5),
+    st.lists(st.tuples(PATHS | WHOLE, JUNK).map("=".join) | JUNK, max_size=5),
 )
 @MANY
 def test_damaged_variables_and_options_raise_nothing_else(environ, overrides):

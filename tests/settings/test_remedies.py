@@ -87,6 +87,7 @@ def test_what_a_message_says_to_write_loads_with_the_other_settings(settings, pa
 @example(CONFIGS[2], "model.n_feats", 256_000)
 @example(CONFIGS[2], "train.batch_size", 0)
 @example(CONFIGS[2], "data.patch", 5000)
+@example(CONFIGS[2], "loss.perceptual_chunk", 5)
 @hypothesis_settings(max_examples=50)
 def test_what_a_message_says_to_write_fits_the_card(settings, path, value):
     check_remedies(settings, path, value)

@@ -5,11 +5,11 @@ once for a take, a stretch of frames that are coded together: a window sees one 
 encoder. `share` is how often a part acts: 0.5 leaves every other take without it.
 """
 
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from vsr_settings.section import Range, Section
+from vsr_settings.section import ContradictionError, Range, Section
 
 Share = Annotated[float, Field(ge=0, le=1)]
 Sigma = Annotated[tuple[float, float], Range(0, 20)]
@@ -26,7 +26,8 @@ class GaussianBlur(Section):
     """A round blur of the sharp frame: a lens, or the literature's BD with 1.6."""
 
     kind: Literal["gaussian"]
-    sigma: Sigma
+    """A round blur."""
+    sigma: Annotated[Sigma, Field(examples=[1.6])]
     """Standard deviation in pixels of the sharp frame."""
     share: Share = 1.0
     """Share of takes that are blurred."""
@@ -36,7 +37,8 @@ class AnisotropicBlur(Section):
     """A blur that is longer one way than the other, at any angle: motion, or a poor lens."""
 
     kind: Literal["anisotropic"]
-    sigma: Sigma
+    """A blur longer one way."""
+    sigma: Annotated[Sigma, Field(examples=[1.6])]
     """Range that both standard deviations are drawn from, in pixels of the sharp frame."""
     share: Share = 1.0
     """Share of takes that are blurred."""
@@ -46,7 +48,8 @@ class GaussianNoise(Section):
     """Noise of one strength everywhere, other in every frame."""
 
     kind: Literal["gaussian"]
-    sigma: Levels
+    """Noise of one strength."""
+    sigma: Annotated[Levels, Field(examples=[2.0])]
     """Standard deviation in levels of 255."""
     share: Share = 1.0
     """Share of takes that are noisy."""
@@ -56,7 +59,8 @@ class PoissonNoise(Section):
     """Noise of counted light: its variance grows with brightness."""
 
     kind: Literal["poisson"]
-    photons: Photons
+    """Noise of counted light."""
+    photons: Annotated[Photons, Field(examples=[1000.0])]
     """Photons that make a white pixel; fewer are noisier."""
     share: Share = 1.0
     """Share of takes that are noisy."""
@@ -69,9 +73,10 @@ class SensorNoise(Section):
     """
 
     kind: Literal["sensor"]
-    read: Levels
+    """A camera's noise."""
+    read: Annotated[Levels, Field(examples=[2.0])]
     """Standard deviation in black, in levels of 255."""
-    photons: Photons
+    photons: Annotated[Photons, Field(examples=[1000.0])]
     """Photons that make a white pixel."""
     share: Share = 1.0
     """Share of takes that are noisy."""
@@ -81,7 +86,8 @@ class _Codec(Section):
     gop: Gop = (12, 250)
     """Frames from one key frame to the next, at most."""
     bit_rate: Kilobits | None = None
-    """Kilobits a second that the encoder aims at, in place of a quality; left out: a quality."""
+    """Kilobits a second that the encoder aims at in place of a quality, which is then ignored; left
+    out: a quality."""
     share: Share = 1.0
     """Share of takes that are coded."""
 
@@ -90,6 +96,7 @@ class H264(_Codec):
     """x264 at 4:2:0."""
 
     kind: Literal["h264"]
+    """The encoder x264."""
     crf: Crf51 = (18, 30)
     """Constant rate factor; higher is worse."""
     speed: Literal["ultrafast", "veryfast", "fast", "medium"] = "fast"
@@ -100,6 +107,7 @@ class H265(_Codec):
     """x265 at 4:2:0."""
 
     kind: Literal["h265"]
+    """The encoder x265."""
     crf: Crf51 = (20, 32)
     """Constant rate factor; higher is worse."""
     speed: Literal["ultrafast", "veryfast", "fast", "medium"] = "veryfast"
@@ -110,6 +118,7 @@ class Vp9(_Codec):
     """libvpx's VP9 at 4:2:0."""
 
     kind: Literal["vp9"]
+    """The encoder libvpx's VP9."""
     crf: Crf63 = (24, 44)
     """Constant quality; higher is worse."""
 
@@ -118,6 +127,7 @@ class Mpeg2(_Codec):
     """MPEG-2 at 4:2:0, as on DVDs."""
 
     kind: Literal["mpeg2"]
+    """libav's MPEG-2 encoder."""
     quantiser: Quantiser = (2, 8)
     """Scale of the quantiser; higher is worse."""
     gop: Gop = (12, 15)
@@ -151,9 +161,16 @@ class Pipeline(Section):
     clean_share: Share = 0.0
     """Share of takes that are only reduced, so that the network keeps what it can on clean film."""
     take: Annotated[int, Field(ge=8, le=1024)] = 48
-    """Frames that are degraded together."""
+    """Frames that are degraded together; even with `interlace`."""
     uses: Annotated[int, Field(ge=1, le=1_000_000)] = 64
     """Samples that are cut from a take, on average, before it is made anew with other draws."""
+
+    @model_validator(mode="after")
+    def _take_of_whole_frames(self) -> Self:
+        if self.interlace is not None and self.take % 2:
+            rule = "must be even where frames are woven in pairs, as interlace says"
+            raise ContradictionError("take", rule, f"write take = {self.take + 1}")
+        return self
 
 
 DegradationName = Literal["bicubic", "area", "clean", "dvd", "web-video", "phone"]

@@ -5,78 +5,39 @@ say what pydantic checks.
 """
 
 import re
-from collections.abc import Iterator
+import tomllib
 from dataclasses import dataclass
 from functools import cache
-from types import NoneType, UnionType
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from typing import Final
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 
+from vsr_settings.kinds import KIND, Kind, kinds_of
 from vsr_settings.schema import Settings
-from vsr_settings.section import Section, Wording
+from vsr_settings.section import Section
 
 _INTEGER = re.compile(r"[+-]?[0-9](_?[0-9])*", re.ASCII)
-_BOUNDS = {"ge": "low", "gt": "above", "le": "high", "lt": "below", "multiple_of": "multiple_of"}
+_POSITION = re.compile(r" \(at .*\)$")
 _LONGEST_INTEGER = 100
 _TRUTHS = {"true": True, "false": False, "1": True, "0": False}
-
-
-@dataclass(frozen=True)
-class Kind:
-    """One of the shapes a setting's value may have."""
-
-    type: type
-    choices: tuple[object, ...] = ()
-    wording: str | None = None
-    low: float | None = None
-    high: float | None = None
-    above: float | None = None
-    below: float | None = None
-    multiple_of: float | None = None
-
-    def __str__(self) -> str:
-        if self.wording is not None:
-            return self.wording
-        if self.choices:
-            return _listed(tuple(map(repr, self.choices)))
-        if self.type is bool:
-            return "true or false"
-        if self.type not in (int, float):
-            return "text"
-        number = "a number" if self.type is float else "an integer"
-        if self.multiple_of is not None:
-            number = "an even integer"
-        return number + self._range()
-
-    def _range(self) -> str:
-        low, high = self.low, self.high
-        if self.below is not None and self.type is int:
-            high = self.below - 1
-        if low is not None and high is not None:
-            return f" from {_number(low)} to {_number(high)}"
-        parts = [
-            f"{word} {_number(bound)}"
-            for word, bound in (
-                ("of at least", low),
-                ("above", self.above),
-                ("at most", high),
-                ("below", self.below),
-            )
-            if bound is not None
-        ]
-        return f" {', '.join(parts)}" if parts else ""
+_BRACKETS: Final = ("{", "[")
 
 
 @dataclass(frozen=True)
 class Fact:
-    """One setting."""
+    """One setting, or one entry of a table that a setting takes."""
 
     section: str
+    """What holds it: a section, or the path of a table."""
     name: str
     doc: str
     default: object
     kinds: tuple[Kind, ...]
+    required: bool = False
+    """Whether it has no default: entries of tables alone."""
+    example: object = None
+    """A value to suggest where there is no default to suggest, or where that is no table."""
 
     @property
     def path(self) -> str:
@@ -96,20 +57,33 @@ class Fact:
     @property
     def allowed(self) -> str:
         """What it allows, in words."""
-        return " or ".join(map(str, self.kinds))
+        first, *others = self.kinds
+        rest = (f", or {kind}" if kind.tables else f" or {kind}" for kind in others)
+        return "".join((str(first), *rest))
 
     @property
     def choices(self) -> tuple[object, ...]:
         """The words and numbers it names one by one."""
         return tuple(choice for kind in self.kinds for choice in kind.choices)
 
+    @property
+    def tables(self) -> Kind | None:
+        """The table, or the list of tables, that it takes; None where it takes none."""
+        return next((kind for kind in self.kinds if kind.tables), None)
+
     def of(self, settings: Settings) -> object:
         """Its value in settings."""
         return getattr(getattr(settings, self.section), self.name)
 
     def parse(self, text: str) -> object:
-        """The value a text from the environment or an option stands for, not yet checked."""
+        """The value a text from the environment or an option stands for, not yet checked.
+
+        Raises:
+            ValueError: The text begins like a table or a list, and is no TOML.
+        """
         word = text.strip()
+        if self.tables and word.startswith(_BRACKETS):
+            return _toml_value(word)
         for choice in self.choices:
             if word == str(choice):
                 return choice
@@ -127,6 +101,23 @@ class Fact:
                     continue
         return text
 
+    def checked(self, value: object) -> object:
+        """What the schema makes of a value of this setting, tables among them.
+
+        Raises:
+            ValidationError: The schema refuses it.
+        """
+        section = section_types()[self.section].model_validate({self.name: value})
+        return getattr(section, self.name)
+
+    def allows(self, value: object) -> bool:
+        """Whether the schema allows a value of this setting."""
+        try:
+            self.checked(value)
+        except ValidationError:
+            return False
+        return True
+
 
 @cache
 def section_types() -> dict[str, type[Section]]:
@@ -138,56 +129,46 @@ def section_types() -> dict[str, type[Section]]:
 @cache
 def facts() -> dict[str, Fact]:
     """Every setting by path, in the schema's order."""
-    found = (
-        Fact(section, name, _sentence(field.description), field.default, tuple(_kinds(field)))
-        for section, model in section_types().items()
-        for name, field in model.model_fields.items()
+    sections = section_types().items()
+    return {fact.path: fact for name, model in sections for fact in table_facts(model, name)}
+
+
+def table_facts(table: type[Section], section: str) -> list[Fact]:
+    """The entries of a table, in the schema's order but with `kind` first.
+
+    Args:
+        table: A section, or a table that a setting takes.
+        section: Its path.
+    """
+    found = [_fact(section, name, field) for name, field in table.model_fields.items()]
+    return sorted(found, key=lambda fact: fact.name != KIND)
+
+
+def inner_path(path: str, keys: tuple[str, ...]) -> str:
+    """The path of an entry of tables as messages show it, `data.train[1].weight`."""
+    return path + "".join(f"[{key}]" if key.isdecimal() else f".{key}" for key in keys)
+
+
+def _fact(section: str, name: str, field: FieldInfo) -> Fact:
+    required = field.is_required()
+    return Fact(
+        section,
+        name,
+        doc=" ".join((field.description or "").split()),
+        default=None if required else field.default,
+        kinds=tuple(kinds_of(field)),
+        required=required,
+        example=next(iter(field.examples or ()), None),
     )
-    return {fact.path: fact for fact in found}
 
 
-def _sentence(doc: str | None) -> str:
-    return " ".join((doc or "").split())
-
-
-def _kinds(field: FieldInfo) -> Iterator[Kind]:
-    yield from _kinds_of(field.annotation, tuple(field.metadata))
-
-
-def _kinds_of(annotation: Any, metadata: tuple[object, ...]) -> Iterator[Kind]:
-    origin = get_origin(annotation)
-    if origin in (Union, UnionType):
-        for member in get_args(annotation):
-            if member is not NoneType:
-                yield from _kinds_of(member, ())
-    elif origin is Annotated:
-        bare, *notes = get_args(annotation)
-        flat = (note.metadata if isinstance(note, FieldInfo) else [note] for note in notes)
-        yield from _kinds_of(bare, tuple(item for items in flat for item in items))
-    elif origin is Literal:
-        options = get_args(annotation)
-        yield Kind(type(options[0]), choices=options)
-    else:
-        yield _constrained(annotation, metadata)
-
-
-def _constrained(bare: type, metadata: tuple[object, ...]) -> Kind:
-    bounds: dict[str, Any] = {}
-    for note in metadata:
-        if isinstance(note, Wording):
-            bounds["wording"] = note.text
-        for theirs, ours in _BOUNDS.items():
-            if getattr(note, theirs, None) is not None:
-                bounds[ours] = getattr(note, theirs)
-    return Kind(bare, **bounds)
-
-
-def _listed(words: tuple[str, ...]) -> str:
-    *most, last = words
-    return f"{', '.join(most)} or {last}" if most else last
-
-
-def _number(value: float) -> str:
-    if value == int(value):
-        return str(int(value)) if value < 10_000 else f"{int(value):_}"
-    return f"{value:g}"
+def _toml_value(text: str) -> object:
+    try:
+        tables = tomllib.loads(f"value = {text}")
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+    except ValueError as error:
+        raise ValueError(_POSITION.sub("", str(error)).lower()) from error
+    if set(tables) != {"value"}:
+        raise ValueError("it is more than one value")
+    return tables["value"]

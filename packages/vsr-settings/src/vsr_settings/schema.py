@@ -128,7 +128,7 @@ class Loss(Section):
 class Source(Section):
     """One of several training sources, and how much it counts."""
 
-    path: Text
+    path: Annotated[Text, Field(examples=["films"])]
     """A source of any kind that `data.train` takes."""
     weight: Annotated[float, Field(gt=0, le=1e6)] = 1.0
     """Its part of the samples is this over the weights of all sources, whatever its size."""
@@ -139,7 +139,10 @@ class Source(Section):
 class Data(Section):
     """Where frames come from and how training clips are cut from them."""
 
-    train: Text | Annotated[tuple[Source, ...], Strict(False), Field(min_length=1)] = "data/train"
+    train: Annotated[
+        Text | Annotated[tuple[Source, ...], Strict(False), Field(min_length=1)],
+        Field(examples=[[{"path": "films", "weight": 2.0}, {"path": "demo"}]]),
+    ] = "data/train"
     """Training source: a video, a folder of videos or of numbered pictures, a pattern such as
     `films/*/`, a folder with `Patches/GT` and `Patches/LR`, shards, or `demo` (the photographs of
     scikit-image, filmed by a moving camera); or a list of several, each with what is in
@@ -147,7 +150,8 @@ class Data(Section):
     val: Text = "data/val"
     """Validation source, of the same kinds; never trained on."""
     train_frames: FrameRange = ":"
-    """Frames of every training video to use, as `first:stop`."""
+    """Frames of every training video to use, as `first:stop`, where `train` is one source; each of
+    several has `frames` of its own."""
     val_frames: FrameRange = ":"
     """Frames of every validation video to use, as `first:stop`."""
     patch: Annotated[int, Field(ge=8, le=4096)] = 180
@@ -165,7 +169,9 @@ class Data(Section):
     """Black bars around the picture."""
     windows: Literal["detail", "uniform"] = "detail"
     """How training windows are drawn: by what detail and motion there is in them, or all alike."""
-    degradation: Degradation = "bicubic"
+    degradation: Annotated[
+        Degradation, Field(examples=[{"codec": {"kind": "h264", "crf": [20, 30]}}])
+    ] = "bicubic"
     """How low-resolution frames are made: `bicubic`, `area`, a preset (`clean`, `dvd`, `web-video`,
     `phone`), or the parts in a table `[data.degradation]`. Ready-made pairs are taken as they
     are."""

@@ -50,6 +50,15 @@ class Range:
         return core_schema.float_schema(ge=self.low, le=self.high, strict=True, allow_inf_nan=False)
 
 
+class ContradictionError(ValueError):
+    """Entries of a table that are allowed each, and cannot go together."""
+
+    def __init__(self, name: str, rule: str, remedy: str) -> None:
+        """Say which entry is wrong, what must hold, and what to write instead."""
+        self.name, self.rule, self.remedy = name, rule, remedy
+        super().__init__(f"{name} {rule}; {remedy}")
+
+
 class Section(BaseModel):
     """A frozen group of settings that knows all its names and converts no types."""
 

@@ -1,13 +1,27 @@
 """How the processes of a run become one: same settings, same footage, same state."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
 
 from vsr_data import Footage
 from vsr_device import Platform, Processes
 from vsr_settings import Settings
 from vsr_train.errors import RunError
 from vsr_train.step import TrainingState
+
+_DECISIVE: Final = {
+    "patch",
+    "cuts",
+    "interlaced",
+    "hdr",
+    "bars",
+    "windows",
+    "degradation",
+    "val_windows",
+    "val_tile",
+    "val_border",
+}
+"""What of `[data]` the samples depend on, beside the sources."""
 
 
 def join_others(
@@ -54,9 +68,9 @@ def _decisive(settings: Settings) -> dict[str, Any]:
     sections = {
         name: getattr(settings, name).model_dump(mode="json") for name in ("model", "loss", "train")
     }
-    read = ("cuts", "interlaced", "hdr", "bars", "windows", "degradation")
-    kept = (*read, "patch", "val_windows", "val_tile", "val_border")
-    sections["data"] = {name: settings.data.model_dump(mode="json")[name] for name in kept}
+    sections["data"] = settings.data.model_dump(mode="json", include=_DECISIVE)
+    sources = settings.data.sources("train")
+    sections["data"]["sources"] = [(source.weight, source.frames) for source in sources]
     sections["loss"].pop("perceptual_weights")
     return sections
 

@@ -19,7 +19,7 @@ from typing import Final
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
-from vsr_data.footage.pictures import is_picture
+from vsr_data.footage.pictures import is_animated, is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
@@ -36,6 +36,7 @@ LMDB: Final = (
     "under 'LMDB', and name the folder above them"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
+ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
@@ -154,7 +155,8 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
             raise UnusableFileError(LMDB)
         videos = [place / name for name in names if is_video(place / name)]
         if videos:
-            rejected.update({place / name: STILL for name in names if is_picture(name)})
+            stills = [place / name for name in names if is_picture(name)]
+            rejected.update({path: ANIMATED if is_animated(path) else STILL for path in stills})
             return Videos(tuple(videos))
         if holds_picture_folders(place):
             return PictureFolders((place,))
@@ -190,7 +192,8 @@ def _seen(place: Path, names: list[str]) -> str:
     suffixes = Counter(
         Path(name).suffix.lower() or "no suffix" for name in names if not (place / name).is_dir()
     )
-    parts = [f"{count} of {printable(suffix)}" for suffix, count in suffixes.most_common(MOST_SEEN)]
+    ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
+    parts = [f"{count} of {printable(suffix)}" for suffix, count in ranked[:MOST_SEEN]]
     if n_folders:
         parts.append(f"{n_folders} subfolder{'' if n_folders == 1 else 's'}")
     return ", ".join(parts) or "nothing in it"

@@ -7,16 +7,19 @@ from typing import Final
 
 from vsr_files import printable
 
-LEVELS: Final[tuple[Callable[[Path], str], ...]] = (
+Levels = Sequence[Callable[[Path], str]]
+
+LEVELS: Final[Levels] = (
     lambda path: path.stem,
     lambda path: path.name,
     lambda path: f"{path.parent.name}/{path.stem}",
     lambda path: f"{path.parent.name}/{path.name}",
 )
 """What a file's clips are called after: the first of these that no other file lays claim to."""
+WITH_FOLDER: Final = LEVELS[2:]
 
 
-def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
+def clip_names(files: Mapping[Path, int], levels: Levels = LEVELS) -> dict[Path, list[str]]:
     """Name the clips that files were cut into.
 
     A file's first clip is called after its stem, the others `stem#2`, `stem#3` and so on. Where
@@ -26,13 +29,14 @@ def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
 
     Args:
         files: how many clips each has, at least 1.
+        levels: what they may be called after, shortest first.
 
     Returns:
         The names of each file's clips.
     """
     left, taken = sorted(files), set[str]()
     found: dict[Path, list[str]] = {}
-    for level in LEVELS:
+    for level in levels:
         wanted = {path: _numbered(printable(level(path)), files[path]) for path in left}
         claims = Counter(name for names in wanted.values() for name in names)
         settled = {
@@ -44,7 +48,7 @@ def clip_names(files: Mapping[Path, int]) -> dict[Path, list[str]]:
         taken.update(name for names in settled.values() for name in names)
         left = [path for path in left if path not in settled]
     for path in left:
-        found[path] = _free(printable(LEVELS[-1](path)), files[path], taken)
+        found[path] = _free(printable(levels[-1](path)), files[path], taken)
         taken.update(found[path])
     return found
 

@@ -45,22 +45,24 @@ class Numbered:
         kept = slice(first, stop)
         return Numbered(self.folder, self.key, self.numbers[kept], self.names[kept])
 
-    def runs(self, sizes: Iterable[Size | None]) -> list["Numbered"]:
+    def runs(self, sizes: Iterable[Size | None]) -> list[tuple["Numbered", Size]]:
         """Cut where a number is missing, the size changes or a picture has none.
 
         Args:
             sizes: of every picture; None of those that cannot be used.
+
+        Returns:
+            The runs, and the size of each one's pictures.
         """
-        runs: list[tuple[int, int]] = []
-        before: tuple[int, Size] | None = None
+        runs: list[tuple[int, int, Size]] = []
+        before: tuple[int, Size | None] = (0, None)
         for i, (number, size) in enumerate(zip(self.numbers, sizes, strict=True)):
             if size is not None:
-                if before == (number - 1, size):
-                    runs[-1] = runs[-1][0], i + 1
-                else:
-                    runs.append((i, i + 1))
-            before = None if size is None else (number, size)
-        return [self.part(first, stop) for first, stop in runs]
+                goes_on = before == (number - 1, size)
+                first = runs.pop()[0] if goes_on else i
+                runs.append((first, i + 1, size))
+            before = number, size
+        return [(self.part(first, stop), size) for first, stop, size in runs]
 
 
 def numbered_pictures(folder: Path, names: Iterable[str]) -> tuple[list[Numbered], dict[Path, str]]:

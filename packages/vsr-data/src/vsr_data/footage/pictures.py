@@ -5,8 +5,6 @@ are Pillow's, but for TIFF of 16 bits, which Pillow cannot read.
 """
 
 import io
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Final
 
@@ -31,7 +29,8 @@ FORMATS: Final = {
 }
 """What is taken for a picture, by its suffix in lower case."""
 
-READERS: Final = 8  # files whose headers are read at once; most of the time is the disk's
+WEBP_HEADER: Final = 21  # bytes up to the flags of what WebP extends itself by
+WEBP_ANIMATED: Final = 2
 DEEP_BITS: Final = 16
 BITS_PER_SAMPLE: Final = 258  # tag of TIFF
 
@@ -39,6 +38,19 @@ BITS_PER_SAMPLE: Final = 258  # tag of TIFF
 def is_picture(name: str) -> bool:
     """Whether a file is taken for a picture, by its name."""
     return not name.startswith(".") and Path(name).suffix.lower() in FORMATS
+
+
+def is_animated(path: Path) -> bool:
+    """Whether a file is an animated WebP, by its header."""
+    if FORMATS.get(path.suffix.lower()) != "WEBP":
+        return False
+    try:
+        check_kind(path)
+        with path.open("rb") as file:
+            header = file.read(WEBP_HEADER)
+    except (UnusableFileError, OSError):
+        return False
+    return header[12:16] == b"VP8X" and bool(header[-1] & WEBP_ANIMATED)
 
 
 def picture_size(path: Path) -> Size:
@@ -61,13 +73,6 @@ def picture_size(path: Path) -> Size:
         raise
     except Exception as error:  # Pillow has no bound to what it raises
         raise UnusableFileError(f"it is not a readable picture: {reason_of(error)}") from error
-
-
-def picture_sizes(paths: Iterable[Path]) -> dict[Path, Size | UnusableFileError]:
-    """Read many headers, several at a time: the size of each, or why it has none."""
-    listed = list(paths)
-    with ThreadPoolExecutor(READERS) as pool:
-        return dict(zip(listed, pool.map(_size_or_error, listed, chunksize=64), strict=True))
 
 
 def read_picture(path: Path) -> Pixels:
@@ -116,13 +121,6 @@ def expected_picture(path: Path, size: Size, remedy: str) -> Pixels:
             f"{rgb_HWC.shape[1]}×{rgb_HWC.shape[0]}; {remedy}"
         )
     return rgb_HWC
-
-
-def _size_or_error(path: Path) -> Size | UnusableFileError:
-    try:
-        return picture_size(path)
-    except UnusableFileError as error:
-        return error
 
 
 def _still_size(file: IO[bytes], kind: str | None) -> Size:

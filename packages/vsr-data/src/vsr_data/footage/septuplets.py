@@ -15,6 +15,7 @@ from typing import Final
 
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage
+from vsr_data.footage.names import WITH_FOLDER
 from vsr_data.footage.numbered import Numbered
 from vsr_data.footage.sequences import Sequence, open_sequences
 from vsr_data.request import Request, Role
@@ -52,7 +53,7 @@ def open_septuplets(place: Path, request: Request) -> Footage:
             sequences.append(Sequence(film, (folder, home)))
         else:
             rejected[septuplet] = f"{LISTS[request.role]} names it, but there is no such folder"
-    return open_sequences(sequences, rejected, request)
+    return open_sequences(sequences, rejected, request, WITH_FOLDER)
 
 
 def _home(place: Path) -> Path | None:

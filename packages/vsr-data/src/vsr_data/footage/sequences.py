@@ -1,16 +1,18 @@
 """Films of numbered pictures in, clips out: looked at by their headers, read on demand."""
 
+from collections import Counter
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from vsr_data.errors import UnusableFileError
 from vsr_data.footage.clip import Footage, Rejected
-from vsr_data.footage.names import clip_names
+from vsr_data.footage.names import LEVELS, Levels, clip_names
 from vsr_data.footage.numbered import Numbered
-from vsr_data.footage.picture_sequence import PictureSequenceClip, Reduction
-from vsr_data.footage.pictures import picture_sizes
+from vsr_data.footage.picture_sequence import PictureSequenceClip
+from vsr_data.footage.pictures import picture_size
 from vsr_data.footage.ready_made import ReadyMade
 from vsr_data.pixels import Size
 from vsr_data.request import SMALLEST_PATCH, Request
@@ -21,7 +23,13 @@ from vsr_settings.degradation import pipeline_of
 MOST_MEASURED: Final = 60_000
 """Pictures whose headers are all read when a source is opened; of more, one of every film is."""
 
-Sizes = Mapping[Path, Size | UnusableFileError]
+READERS: Final = 8
+"""Films whose headers are read at once: most of the time is the disk's."""
+
+BATCH: Final = 64  # films that a reader is given at a time
+
+Sizes = list[Size | None]
+"""Of a film's pictures; None of those that cannot be used."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +45,26 @@ class Sequence:
     roots: tuple[Path, ...]
 
 
+@dataclass(frozen=True)
+class Run:
+    """Pictures that become a clip.
+
+    Attributes:
+        gt: the sharp ones.
+        size: (height, width) of each.
+        lq: ready-made low-resolution ones, if there are any.
+    """
+
+    gt: Numbered
+    size: Size
+    lq: Numbered | None
+
+
 def open_sequences(
-    sequences: list[Sequence], rejected: dict[Path, str], request: Request
+    sequences: list[Sequence],
+    rejected: dict[Path, str],
+    request: Request,
+    name_levels: Levels = LEVELS,
 ) -> Footage:
     """Make clips of films of pictures; no picture is decoded.
 
@@ -46,43 +72,53 @@ def open_sequences(
         sequences: the films.
         rejected: pictures and folders that cannot be used, and why.
         request: what they are wanted for.
+        name_levels: what clips may be called after, as of `clip_names`.
     """
-    ready = ReadyMade(request)
-    wanted = FrameRange.parse(request.frames)
+    ready, rejected, wanted = ReadyMade(request), {**rejected}, FrameRange.parse(request.frames)
     films = [one.film.part(wanted.first, wanted.stop) for one in sequences]
     lows = [ready.find(film, one.roots) for film, one in zip(films, sequences, strict=True)]
-    everything = [*films, *(low[1] for low in lows if low is not None)]
-    sizes = _measured(everything)
-    rejected = {
-        **rejected,
-        **{path: str(size) for path, size in sizes.items() if isinstance(size, UnusableFileError)},
-    }
-    runs: list[tuple[Numbered, Size, Numbered | None]] = []
-    for film, low in zip(films, lows, strict=True):
+    sizes = _measured(films, rejected)
+    low_sizes = iter(_measured([low[1] for low in lows if low is not None], rejected))
+    runs: list[Run] = []
+    for film, film_sizes, low in zip(films, sizes, lows, strict=True):
+        beside = None if low is None else (*low, next(low_sizes))
         try:
-            found = _fitting(film, sizes, request)
+            found = _fitting(film, film_sizes, request)
         except UnusableFileError as error:
             rejected[film.key] = str(error)
             continue
-        lq = _fitting_low(film, low, found, sizes, ready)
-        runs += [(run, size, _same(run, lq)) for run, size in found]
-    return Footage(_clips(runs, request), _rejections(rejected), notes=ready.notes())
+        lq = None if beside is None else _fitting_low(found, *beside, ready)
+        runs += [Run(run, size, _same(run, lq)) for run, size in found]
+    return Footage(_clips(runs, request, name_levels), _rejections(rejected), notes=ready.notes())
 
 
-def _measured(films: list[Numbered]) -> Sizes:
-    """The size of every picture, or of one of every film where there are too many."""
-    if sum(len(film.names) for film in films) <= MOST_MEASURED:
-        return picture_sizes(path for film in films for path in film.paths)
-    return picture_sizes(film.folder / film.names[0] for film in films if film.names)
+def _measured(films: list[Numbered], rejected: dict[Path, str]) -> list[Sizes]:
+    """The sizes of every film's pictures; where there are too many, all are as the first one is.
+
+    Args:
+        films: the films.
+        rejected: takes up the pictures that cannot be used.
+    """
+    every = sum(len(film.names) for film in films) <= MOST_MEASURED
+    batches = [films[i : i + BATCH] for i in range(0, len(films), BATCH)]
+
+    def measure(batch: list[Numbered]) -> list[Sizes]:
+        return [_sizes(film, rejected, every=every) for film in batch]
+
+    with ThreadPoolExecutor(READERS) as pool:
+        return [sizes for batch in pool.map(measure, batches) for sizes in batch]
 
 
-def _sizes(film: Numbered, sizes: Sizes) -> list[Size | None]:
-    """The size of every picture of a film; those that were not looked at are as the first."""
-    found: list[Size | None] = []
-    for path in film.paths:
-        size = sizes.get(path, found[0] if found else None)
-        found.append(None if isinstance(size, UnusableFileError) else size)
-    return found
+def _sizes(film: Numbered, rejected: dict[Path, str], *, every: bool) -> Sizes:
+    sizes: Sizes = []
+    for name in film.names if every else film.names[:1]:
+        path = film.folder / name
+        try:
+            sizes.append(picture_size(path))
+        except UnusableFileError as error:
+            rejected[path] = str(error)
+            sizes.append(None)
+    return sizes if every else sizes * len(film.names)
 
 
 def _fitting(film: Numbered, sizes: Sizes, request: Request) -> list[tuple[Numbered, Size]]:
@@ -91,15 +127,12 @@ def _fitting(film: Numbered, sizes: Sizes, request: Request) -> list[tuple[Numbe
     Raises:
         UnusableFileError: there are none.
     """
-    known = _sizes(film, sizes)
-    by_name = dict(zip(film.names, known, strict=True))
-    runs = film.runs(known)
-    long = [run for run in runs if len(run.names) >= request.n_frames]
+    runs = film.runs(sizes)
+    long = [(run, size) for run, size in runs if len(run.names) >= request.n_frames]
     if not long:
-        raise UnusableFileError(_why_too_short(film, runs, request))
-    sized = [(run, by_name[run.names[0]] or (0, 0)) for run in long]
-    misfits = [_misfit(size, request) for _, size in sized]
-    fitting = [one for one, misfit in zip(sized, misfits, strict=True) if misfit is None]
+        raise UnusableFileError(_why_too_short(film, [run for run, _ in runs], request))
+    misfits = [_misfit(size, request) for _, size in long]
+    fitting = [one for one, misfit in zip(long, misfits, strict=True) if misfit is None]
     if not fitting:
         raise UnusableFileError(str(misfits[0]))
     return fitting
@@ -126,29 +159,25 @@ def _why_too_short(film: Numbered, runs: list[Numbered], request: Request) -> st
 
 
 def _fitting_low(
-    film: Numbered,
-    low: tuple[Path, Numbered] | None,
     runs: list[tuple[Numbered, Size]],
+    folder: Path,
+    lq: Numbered,
     sizes: Sizes,
     ready: ReadyMade,
 ) -> Numbered | None:
     """The ready-made pictures of a film, if every one that is needed is of the size it must be."""
-    if low is None:
-        return None
-    folder, lq = low
-    by_number = dict(zip(lq.numbers, _sizes(lq, sizes), strict=True))
-    scale = ready.request.scale
+    by_number, scale = dict(zip(lq.numbers, sizes, strict=True)), ready.request.scale
     for run, (height, width) in runs:
-        for number in run.numbers:
-            found = by_number[number]
-            if found != (height // scale, width // scale):
-                shown = "unreadable" if found is None else f"{found[1]}×{found[0]}"
-                ready.unused[folder] = (
-                    f"number {number} of {printable(film.key.name)!r} is {shown}; of "
-                    f"{width}×{height} at model.scale = {scale} it must be "
-                    f"{width // scale}×{height // scale}"
-                )
-                return None
+        wanted = height // scale, width // scale
+        wrong = next((number for number in run.numbers if by_number[number] != wanted), None)
+        if wrong is not None:
+            found = by_number[wrong]
+            shown = "unreadable" if found is None else f"{found[1]}×{found[0]}"
+            ready.unused[folder] = (
+                f"number {wrong} of {printable(lq.key.name)!r} is {shown}; of {width}×{height} at "
+                f"model.scale = {scale} it must be {wanted[1]}×{wanted[0]}"
+            )
+            return None
     ready.used[folder] += 1
     return lq
 
@@ -161,27 +190,21 @@ def _same(run: Numbered, lq: Numbered | None) -> Numbered | None:
     return lq.part(first, first + len(run.numbers))
 
 
-def _clips(
-    runs: list[tuple[Numbered, Size, Numbered | None]], request: Request
-) -> tuple[PictureSequenceClip, ...]:
-    reduction: Reduction = (
-        "area" if pipeline_of(request.degradation).resize == "area" else "bicubic"
-    )
-    counts: dict[Path, int] = {}
-    for run, _, _ in runs:
-        counts[run.key] = counts.get(run.key, 0) + 1
-    names = {key: iter(each) for key, each in clip_names(counts).items()}
+def _clips(runs: list[Run], request: Request, levels: Levels) -> tuple[PictureSequenceClip, ...]:
+    is_area = pipeline_of(request.degradation).resize == "area"
+    counts = Counter(run.gt.key for run in runs)
+    names = {key: iter(each) for key, each in clip_names(counts, levels).items()}
     clips = [
         PictureSequenceClip(
-            next(names[run.key]),
-            run,
-            size,
+            next(names[run.gt.key]),
+            run.gt,
+            run.size,
             n_frames=request.n_frames,
             scale=request.scale,
-            reduction=reduction,
-            lq=lq,
+            reduction="area" if is_area else "bicubic",
+            lq=run.lq,
         )
-        for run, size, lq in runs
+        for run in runs
     ]
     return tuple(sorted(clips, key=lambda clip: clip.name))
 

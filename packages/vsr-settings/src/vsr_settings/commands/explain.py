@@ -2,17 +2,20 @@
 
 import argparse
 import json
+from collections.abc import Iterator
 from typing import Any, Final
 
 from vsr_settings.card import FROM_PRESET, card, effective_batch
 from vsr_settings.commands.arguments import Commands, add_set
+from vsr_settings.degradation import pipeline_of
 from vsr_settings.errors import ExitCode
-from vsr_settings.fields import facts, section_types
+from vsr_settings.fields import Fact, facts, section_types, table_facts
 from vsr_settings.hardware.presets import hardware_preset
 from vsr_settings.memory import MIB, budget_mib, fits, predict
 from vsr_settings.precision import device_of, precision
 from vsr_settings.reading import LoadedSettings, read
 from vsr_settings.schema import Settings
+from vsr_settings.section import Section
 from vsr_settings.writing import toml_value
 
 _ABILITIES: Final = {
@@ -60,6 +63,7 @@ def explanation(loaded: LoadedSettings) -> dict[str, Any]:
         "precision": precision(settings),
         "effective_batch": effective_batch(settings),
         "recompute": settings.model.recompute,
+        "degradation": pipeline_of(settings.data.degradation).model_dump(mode="json"),
         "memory": _memory(settings),
         "budget_mib": budget_mib(settings),
         "fits": fits(settings),
@@ -146,20 +150,54 @@ def _table(loaded: LoadedSettings) -> list[str]:
     name_width = max(len(fact.name) for fact in known)
     values = {fact.path: _shown(fact.of(loaded.settings)) for fact in known}
     value_width = min(32, max(map(len, values.values())))
+
+    def row(name: str, value: str, source: str) -> str:
+        return f"  {name:<{name_width}}  {value:<{value_width}}  {source}"
+
     lines: list[str] = []
     for section in section_types():
         lines += ["", f"[{section}]"] if lines else [f"[{section}]"]
-        lines += [
-            f"  {fact.name:<{name_width}}  {values[fact.path]:<{value_width}}  "
-            f"{loaded.sources[fact.path]}"
-            for fact in known
-            if fact.section == section
-        ]
+        for fact in (fact for fact in known if fact.section == section):
+            lines.append(row(fact.name, values[fact.path], loaded.sources[fact.path]))
+            lines += [row(*each) for each in _entries(fact, loaded)]
     return lines
 
 
+def _entries(fact: Fact, loaded: LoadedSettings) -> Iterator[tuple[str, str, str]]:
+    """The entries of a setting's tables, each with value and source; what a name stands for."""
+    value, source = fact.of(loaded.settings), loaded.sources[fact.path]
+    if fact.path == "data.degradation" and isinstance(value, str):
+        value = pipeline_of(loaded.settings.data.degradation)
+        source = f"what {fact.of(loaded.settings)!r} stands for"
+        yield from (each for each in _flat(value, ".", source) if each[2] != "default")
+    elif isinstance(value, Section):
+        yield from _flat(value, ".", source)
+    elif isinstance(value, tuple):
+        for number, table in enumerate(value):
+            yield from _flat(table, f"[{number}].", source)
+
+
+def _flat(table: Section, prefix: str, source: str) -> Iterator[tuple[str, str, str]]:
+    """A table's entries and those of tables in it; the source of what nobody wrote is `default`."""
+    for fact in table_facts(type(table), ""):
+        value = getattr(table, fact.name)
+        written = source if fact.name in table.model_fields_set else "default"
+        if isinstance(value, Section):
+            yield from _flat(value, f"{prefix}{fact.name}.", written)
+        else:
+            yield f"  {prefix}{fact.name}", _shown(value), written
+
+
 def _shown(value: object) -> str:
-    return "-" if value is None else toml_value(value)
+    match value:
+        case None:
+            return "-"
+        case Section():
+            return "a table:"
+        case (Section(), *_):
+            return f"a list of {len(value)}:"
+        case _:
+            return toml_value(value)
 
 
 def _card_lines(loaded: LoadedSettings) -> list[str]:

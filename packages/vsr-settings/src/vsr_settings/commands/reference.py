@@ -11,11 +11,14 @@ from importlib.resources import files
 from typing import Any, Final
 
 from vsr_settings.commands.arguments import Commands
+from vsr_settings.degradation import NAMED
 from vsr_settings.errors import ExitCode
-from vsr_settings.fields import Fact, facts, section_types
+from vsr_settings.fields import Fact, facts, section_types, table_facts
 from vsr_settings.hardware.presets import PRESETS, HardwarePreset
+from vsr_settings.kinds import KIND
 from vsr_settings.rules import RULES
 from vsr_settings.schema import Settings
+from vsr_settings.section import Section
 from vsr_settings.writing import toml_value
 
 _COLUMNS: Final[dict[str, Callable[[HardwarePreset], object]]] = {
@@ -57,10 +60,11 @@ def reference_page() -> str:
     opening = files("vsr_settings.commands").joinpath("reference.md")
     parts = [opening.read_text(encoding="utf-8")]
     for name, model in section_types().items():
-        doc = " ".join((inspect.getdoc(model) or "").split())
-        rows = (_row(fact) for fact in facts().values() if fact.section == name)
-        head = ["| setting | allowed | default | |", "|---|---|---|---|"]
-        parts.append("\n".join([f"## `[{name}]`", "", doc, "", *head, *rows]) + "\n")
+        parts.append(_section(f"## `[{name}]`", model, name))
+        for fact in (fact for fact in facts().values() if fact.section == name):
+            parts += _table_sections(fact)
+        if name == "data":
+            parts.append("\n".join(_degradations()) + "\n")
     parts += ["\n".join(_rules()) + "\n", "\n".join(_presets()) + "\n"]
     return "\n".join(parts)
 
@@ -72,8 +76,36 @@ def json_schema() -> str:
     return json.dumps(schema, indent=2, ensure_ascii=False) + "\n"
 
 
+def _section(title: str, table: type[Section], path: str) -> str:
+    """A section or a table: what it is, and its entries."""
+    doc = " ".join((inspect.getdoc(table) or "").split())
+    rows = (_row(fact) for fact in table_facts(table, path) if fact.name != KIND)
+    head = ["| setting | allowed | default | |", "|---|---|---|---|"]
+    return "\n".join([title, "", doc, "", *head, *rows]) + "\n"
+
+
+def _table_sections(fact: Fact) -> Iterator[str]:
+    """The tables that a setting takes, and the tables that those take."""
+    if fact.tables is None:
+        return
+    brackets = f"[[{fact.path}]]" if fact.tables.type is list else f"[{fact.path}]"
+    for table in fact.tables.tables:
+        several = len(fact.tables.tables) > 1
+        kind = f" of `kind = {toml_value(table_facts(table, '')[0].choices[0])}`" if several else ""
+        yield _section(f"### `{brackets}`{kind}", table, fact.path)
+        for inner in table_facts(table, fact.path):
+            yield from _table_sections(inner)
+
+
+def _degradations() -> Iterator[str]:
+    yield from ("### What the names of degradations stand for", "")
+    for name, pipeline in NAMED.items():
+        yield f"- `{name}`: `{toml_value(pipeline.model_dump(exclude_unset=True))}`"
+
+
 def _row(fact: Fact) -> str:
     default = "" if fact.default is None else f"`{toml_value(fact.default)}`"
+    default = "must be written" if fact.required else default
     allowed = fact.allowed.replace("|", "\\|")
     return f"| `{fact.name}` | {allowed} | {default} | {fact.doc} |"
 

@@ -16,7 +16,7 @@ from vsr_settings.memory.fitting import (
 from vsr_settings.memory.flops import seconds_per_step, work_per_sample
 from vsr_settings.precision import precision
 from vsr_settings.schema import Settings
-from vsr_settings.writing import toml_value
+from vsr_settings.writing import toml_text
 
 _CHOSEN = {
     "hardware.preset",
@@ -120,15 +120,9 @@ def plan_toml(candidate: Candidate, written: Collection[str]) -> str:
         candidate: The one that was chosen.
         written: Paths of other settings that somebody wrote, and that go with it.
     """
-    settings = candidate.settings
-    lines: list[str] = []
-    section = ""
-    for path, fact in facts().items():
-        if path not in _CHOSEN and path not in written:
-            continue
-        if fact.section != section:
-            section = fact.section
-            lines += ["", f"[{section}]"]
-        value = getattr(getattr(settings, fact.section), fact.name)
-        lines.append(f"{fact.name} = {toml_value(value)}")
-    return "\n".join(lines[1:]) + "\n"
+    chosen = {
+        path: fact.of(candidate.settings)
+        for path, fact in facts().items()
+        if path in _CHOSEN or path in written
+    }
+    return toml_text({path: value for path, value in chosen.items() if value is not None})

@@ -6,7 +6,8 @@ from vsr_files import printable
 from vsr_settings.fields import Fact, facts
 from vsr_settings.reading.merge import PREFIX, text_source
 from vsr_settings.reading.source import Report, Source
-from vsr_settings.reading.spelling import meant_variable
+from vsr_settings.reading.spelling import holder, meant_variable
+from vsr_settings.writing import toml_value
 
 
 def environment_source(environ: Mapping[str, str], report: Report) -> Source:
@@ -17,6 +18,11 @@ def environment_source(environ: Mapping[str, str], report: Report) -> Source:
         fact = by_variable.get(name.upper())
         if fact is not None:
             said.append((fact, environ[name], name))
+        elif whole := holder(name):
+            rule = f"is an entry of {whole.path}, which a variable sets as a whole"
+            instead = f"set {whole.variable}='{toml_value(whole.example)}', say"
+            report.refused.add(whole.path)
+            report.refuse(printable(name), "", environ[name], rule, instead)
         else:
             close = meant_variable(name)
             if close:

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from vsr_settings.card import FROM_PRESET
 from vsr_settings.errors import ABSENT, Problem, SettingsError
-from vsr_settings.fields import facts
+from vsr_settings.fields import facts, inner_path
 from vsr_settings.memory import changed
 from vsr_settings.reading.environment import environment_source, world_size_of
 from vsr_settings.reading.merge import PREFIX, merged
 from vsr_settings.reading.options import Option, options_source
+from vsr_settings.reading.remedies import among, remedy
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.reading.toml import file_source, toml_source
-from vsr_settings.reading.values import remedy, take_out_refused
+from vsr_settings.reading.values import take_out_refused
 from vsr_settings.resolve import resolve
 from vsr_settings.rules import RULES, Rule, Violation, broken_rules, cautions
 from vsr_settings.schema import Settings
@@ -121,20 +122,23 @@ def _loaded(
     rules = rules if report.readable else ()
     for each in refused:
         fact, value = each.fact, each.value
-        instead = remedy(fact, value, concrete, rules)
+        instead = remedy(fact, value, among(fact, concrete, rules))
         report.refuse(each.place, fact.path, value, f"must be {fact.allowed}", instead)
     problems = report.problems
-    problems += [_problem(each, sources) for each in broken_rules(concrete, report.refused, rules)]
+    broken = broken_rules(concrete, report.refused, rules)
+    problems += [_problem(each, sources, highest_first) for each in broken]
     if problems:
         raise SettingsError(sorted(problems, key=_order))
     settings = resolve(concrete)
     _name_resolved(sources, written, by_torchrun=world_size is not None)
-    return LoadedSettings(settings, sources, list(cautions(settings)))
+    files = any(rule.files for rule in rules)
+    return LoadedSettings(settings, sources, list(cautions(settings, files=files)))
 
 
-def _place(highest_first: Iterable[Source], path: str) -> str:
-    """Where the value of a setting that counts was written."""
-    said = (source.place(*path.split(".")) for source in highest_first if source.says(path))
+def _place(highest_first: Iterable[Source], path: str, *inside: str) -> str:
+    """Where the value of a setting that counts was written, or an entry inside it."""
+    keys = (*path.split("."), *inside)
+    said = (source.place(*keys) for source in highest_first if source.says(path))
     return next(said, DEFAULT)
 
 
@@ -163,11 +167,15 @@ def _check_world_size(
         report.refuse(sources[path], path, named, rule, instead)
 
 
-def _problem(violation: Violation, sources: Mapping[str, str]) -> Problem:
+def _problem(
+    violation: Violation, sources: Mapping[str, str], highest_first: Iterable[Source]
+) -> Problem:
     """A violation as a problem, at the first of its settings that somebody wrote."""
     written = (path for path in violation.paths if sources[path] != DEFAULT)
     path = next(written, violation.paths[0])
-    return Problem(sources[path], path, ABSENT, violation.rule, violation.remedy)
+    inside = violation.inside if path == violation.paths[0] else ()
+    place = _place(highest_first, path, *inside)
+    return Problem(place, inner_path(path, inside), ABSENT, violation.rule, violation.remedy)
 
 
 def _name_resolved(sources: dict[str, str], written: Settings, *, by_torchrun: bool) -> None:

@@ -4,13 +4,16 @@ Its readers of files and of the process's environment stay out: they keep no lin
 first error and skip names they do not know (docs/decisions/settings-sources.md).
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
+
+from pydantic.fields import FieldInfo
 
 from vsr_settings.fields import Fact, facts
 from vsr_settings.reading.source import Report, Source
 from vsr_settings.schema import Settings
+from vsr_settings.writing import toml_value
 
 if TYPE_CHECKING:
     from pydantic_settings import BaseSettings
@@ -24,7 +27,25 @@ def merged(sources: Iterable[Source]) -> Settings:
     Args:
         sources: Values that the schema allows; what wins comes first.
     """
-    return Settings.model_validate(dict(_merging()(sources=[source.values for source in sources])))
+    said = [_with_tables_whole(source.values) for source in sources]
+    return Settings.model_validate(dict(_merging()(sources=said)))
+
+
+def _with_tables_whole(values: Mapping[str, Mapping[str, object]]) -> dict[str, dict[str, object]]:
+    """Values in which tables are what the schema makes of them.
+
+    pydantic-settings lays one dictionary over another entry by entry: what a variable says of a
+    codec would be mixed with what the file says of another.
+    """
+    return {
+        section: {
+            name: facts()[f"{section}.{name}"].checked(value)
+            if isinstance(value, dict | list)
+            else value
+            for name, value in named.items()
+        }
+        for section, named in values.items()
+    }
 
 
 def text_source(
@@ -38,7 +59,7 @@ def text_source(
         once: What to do about a setting that is said twice.
         filled: What to do about a blank text.
     """
-    texts: dict[str, str] = {}
+    values: dict[str, object] = {}
     places: dict[tuple[str, ...], str] = {}
     for fact, text, place in said:
         if fact.keys in places:
@@ -46,23 +67,30 @@ def text_source(
         elif not text.strip():
             report.refuse(place, fact.path, text, f"must be {fact.allowed}", filled)
         else:
-            texts[fact.variable.lower()] = text
+            try:
+                values[fact.variable.lower()] = fact.parse(text)
+            except ValueError as error:
+                instead = f"for example {toml_value(fact.example)}"
+                if not fact.choices:
+                    instead += ", or './[…' for a path that begins with a bracket"
+                report.refuse(place, fact.path, text, f"is not a TOML value: {error}", instead)
         places.setdefault(fact.keys, place)
-    return Source(_nested(texts), places)
+    return Source(_nested(values), places)
 
 
-def _nested(texts: dict[str, str]) -> dict[str, dict[str, object]]:
-    """Values by name, by section, of texts by variable."""
-    if not texts:
+def _nested(values: Mapping[str, Any]) -> dict[str, dict[str, object]]:
+    """Values by name, by section, of values by variable."""
+    if not values:
         return {}
     from pydantic_settings import EnvSettingsSource  # noqa: PLC0415 - see below
 
-    source = EnvSettingsSource(_merging())
-    source.env_vars = texts
-    return {
-        section: {name: facts()[f"{section}.{name}"].parse(text) for name, text in named.items()}
-        for section, named in source().items()
-    }
+    class _Nesting(EnvSettingsSource):
+        def decode_complex_value(self, _name: str, _field: FieldInfo, value: Any) -> Any:
+            return value  # which is TOML's, and not JSON
+
+    source = _Nesting(_merging())
+    source.env_vars = dict(values)
+    return dict(source())
 
 
 @cache

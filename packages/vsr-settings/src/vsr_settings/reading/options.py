@@ -9,8 +9,9 @@ from vsr_settings.errors import ABSENT
 from vsr_settings.fields import Fact, facts
 from vsr_settings.reading.merge import text_source
 from vsr_settings.reading.source import Report, Source
-from vsr_settings.reading.spelling import meant
+from vsr_settings.reading.spelling import holder, meant
 from vsr_settings.reading.values import refuse_unknown
+from vsr_settings.writing import toml_value
 
 _LONGEST: Final = 120
 
@@ -35,6 +36,11 @@ def options_source(overrides: Iterable[str | Option], report: Report) -> Source:
         if not equals or not path:
             rule = "must be 'section.name=value'"
             report.refuse(option.typed, "", ABSENT, rule, _example(path))
+        elif whole := holder(path):
+            rule = f"is an entry of {whole.path}, which an option sets as a whole"
+            instead = f"write --set {whole.path}='{toml_value(whole.example)}', say"
+            report.refused.add(whole.path)
+            report.refuse(option.typed, printable(path), text, rule, instead)
         elif path not in facts():
             refuse_unknown(option.typed, path, text, report)
         else:

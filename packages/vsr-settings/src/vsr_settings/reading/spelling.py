@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from functools import cache
 from importlib.resources import files
 
-from vsr_settings.fields import facts, section_types
+from vsr_settings.fields import Fact, facts, section_types, table_facts
 
 
 @cache
@@ -34,6 +34,38 @@ def meant(path: str) -> str | None:
         if close:
             return f"{section}.{close}"
     return closest_name(path.lower(), known, cutoff=0.75)
+
+
+def holder(name: str) -> Fact | None:
+    """The setting that takes tables, where a path or a variable names an entry of them."""
+    for fact in facts().values():
+        inside = (f"{fact.path}.", f"{fact.path}[", f"{fact.variable}__")
+        if fact.tables and (name.startswith(inside) or name.upper().startswith(inside)):
+            return fact
+    return None
+
+
+def meant_part(path: str) -> str | None:
+    """The entry of a table that is called like the last name of a path, where no setting is."""
+    name = path.rpartition(".")[2].lower()
+    if any(fact.name == name for fact in facts().values()):
+        return None
+    found = dict.fromkeys(fact.path for fact in _parts() if fact.name == name)
+    return next(iter(found)) if len(found) == 1 else None
+
+
+@cache
+def _parts() -> tuple[Fact, ...]:
+    """The entries of tables, and of those in them; those of lists have no path of their own."""
+    found: list[Fact] = []
+    unseen = list(facts().values())
+    while unseen:
+        fact = unseen.pop()
+        if fact.tables and fact.tables.type is dict:
+            inside = [it for table in fact.tables.tables for it in table_facts(table, fact.path)]
+            unseen += inside
+            found += inside
+    return tuple(found)
 
 
 def meant_variable(variable: str) -> str | None:

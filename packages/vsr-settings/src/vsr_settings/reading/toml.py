@@ -1,7 +1,7 @@
 """What a TOML text says, and the line on which every key of it stands.
 
 `tomllib` keeps no positions, and messages that can be clicked need them, so a text it has read is
-gone over again. A key inside an inline table has the line of the key that holds it.
+gone over again. Tables of a list are told apart by their number, from 0: `data`, `train`, `1`.
 """
 
 import re
@@ -21,18 +21,26 @@ _POSITION: Final = re.compile(r" \(at (?:line (\d+), column \d+|end of document)
 _TWICE: Final = re.compile(r"Cannot (overwrite|declare|mutate)")
 _NAME: Final = r"""(?:[A-Za-z0-9_-]+|"(?:\\.|[^"\\\n])*"|'[^'\n]*')"""
 _DOTTED: Final = rf"{_NAME}(?:[ \t]*\.[ \t]*{_NAME})*"
-_TOKEN: Final = re.compile(
-    rf"^[ \t]*\[+[ \t]*(?P<table>{_DOTTED})[ \t]*\]+"
-    rf"|^[ \t]*(?P<key>{_DOTTED})[ \t]*="
+_OTHERS: Final = (
     r'|"""(?:\\.|[^\\])*?"{3,5}'
     r"|'''.*?'{3,5}"
     r'|"(?:\\.|[^"\\\n])*"'
     r"|'[^'\n]*'"
     r"|#[^\n]*"
-    r"|[\[{\]}]",
+    r"|[\[{\]},]"
+)
+"""What may hold text like a key, strings and comments, and what tells how deep a key is."""
+_OUTSIDE: Final = re.compile(
+    rf"^[ \t]*(?P<list>\[+)[ \t]*(?P<table>{_DOTTED})[ \t]*\]+"
+    rf"|^[ \t]*(?P<key>{_DOTTED})[ \t]*={_OTHERS}",
     re.DOTALL | re.MULTILINE,
 )
-"""A table, a key, or what may hold text like one: strings, comments and brackets."""
+"""A table or a key at the beginning of a line."""
+_INSIDE: Final = re.compile(
+    rf"(?<![A-Za-z0-9_.-])(?P<key>{_DOTTED})[ \t]*={_OTHERS}",
+    re.DOTALL,
+)
+"""A key of a table in braces."""
 
 
 def file_source(path: str | Path, report: Report) -> Source:
@@ -59,7 +67,7 @@ def toml_source(text: str, label: str, report: Report) -> Source:
 
 def key_lines(text: str) -> dict[Keys, int]:
     """The line, from 1, of every table and key of a valid TOML text."""
-    return _first(_keys(text))
+    return _first((keys, line) for keys, line, _ in _all_keys(text))
 
 
 def _refuse_syntax(error: Exception, label: str, text: str, report: Report) -> None:
@@ -101,20 +109,79 @@ def _first(found: Iterable[tuple[Keys, int]]) -> dict[Keys, int]:
 
 
 def _keys(text: str) -> Iterator[tuple[Keys, int]]:
-    """Every table and key of a text with its line, in order."""
+    """Every table and key of a text with its line, in order; not those inside brackets."""
+    return ((keys, line) for keys, line, depth in _all_keys(text) if depth == 0)
+
+
+def _all_keys(text: str) -> Iterator[tuple[Keys, int, int]]:
+    """Every table, key and table of a list with its line and the brackets around it, in order."""
+    lengths: dict[Keys, int] = {}
+    brackets = _Brackets()
     table: Keys = ()
-    line, counted, depth = 1, 0, 0
-    for token in _TOKEN.finditer(text):
-        line += text.count("\n", counted, token.start())
-        counted = token.start()
-        if depth == 0 and token["table"]:
-            table = _names(token["table"])
-            yield table, line
-        elif depth == 0 and token["key"]:
-            yield table + _names(token["key"]), line
-        elif token.group()[0] not in "\"'#":
-            brackets = re.sub(r"[^\[{\]}]", "", token.group())
-            depth += sum(1 if each in "[{" else -1 for each in brackets)
+    line, position = 1, 0
+    while token := (_INSIDE if brackets.depth else _OUTSIDE).search(text, position):
+        line += text.count("\n", position, token.start())
+        found = token.groupdict()
+        if found.get("table"):
+            table = _header(_names(found["table"]), lengths, in_list=len(found["list"]) > 1)
+            yield table, line, 0
+        elif found["key"]:
+            brackets.key = (brackets.holder or table) + _names(found["key"])
+            yield brackets.key, line, brackets.depth
+        elif brackets.take(token.group()):
+            yield brackets.holder, line, brackets.depth
+        line += text.count("\n", token.start(), token.end())
+        position = token.end()
+
+
+def _header(names: Keys, lengths: dict[Keys, int], *, in_list: bool) -> Keys:
+    """The keys of a table by its header, where every list on the way stands for its last table."""
+    keys: Keys = ()
+    for name in names:
+        last = (str(lengths[keys] - 1),) if keys in lengths else ()
+        keys += (*last, name)
+    if not in_list:
+        return keys
+    lengths[keys] = lengths.get(keys, 0) + 1
+    return (*keys, str(lengths[keys] - 1))
+
+
+class _Brackets:
+    """The tables in braces and the lists that are open while a text is gone through."""
+
+    def __init__(self) -> None:
+        self.key: Keys = ()
+        """The last key that was found."""
+        self._open: list[tuple[Keys, int | None]] = []
+        """What each open bracket is the value of, and a list's current item."""
+
+    @property
+    def depth(self) -> int:
+        """How many are open."""
+        return len(self._open)
+
+    @property
+    def holder(self) -> Keys:
+        """The keys of what is inside the innermost; none outside."""
+        if not self._open:
+            return ()
+        keys, item = self._open[-1]
+        return keys if item is None else (*keys, str(item))
+
+    def take(self, mark: str) -> bool:
+        """Follow a bracket or comma; tell whether it opens a table that stands in a list."""
+        inside_list = bool(self._open) and self._open[-1][1] is not None
+        match mark:
+            case "[" | "{":
+                keys = self.holder if inside_list else self.key
+                self._open.append((keys, 0 if mark == "[" else None))
+                return inside_list and mark == "{"
+            case "]" | "}" if self._open:
+                self._open.pop()
+            case "," if inside_list:
+                keys, item = self._open[-1]
+                self._open[-1] = keys, (item or 0) + 1
+        return False
 
 
 def _names(dotted: str) -> Keys:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from typing import Final
 
 from vsr_settings.rules import data, device, training
-from vsr_settings.rules.device import cautions
 from vsr_settings.rules.rule import Rule, Violation
 from vsr_settings.schema import Settings
 
@@ -21,6 +20,7 @@ RULES: Final[tuple[Rule, ...]] = (
     training.chunk_in_batch,
     data.digest_of_file,
     data.perceptual_file_exists,
+    data.frames_of_one_source,
     data.ranges_hold_a_window,
     data.validation_held_out,
     device.memory_beyond_reserve,
@@ -49,3 +49,14 @@ def broken_rules(
         if violations:
             broken.append(rule)
         yield from (replace(one, paths=one.paths or rule.reads) for one in violations)
+
+
+def cautions(settings: Settings, *, files: bool) -> Iterator[str]:
+    """A sentence for everything that resolved settings hardly mean.
+
+    Args:
+        settings: Resolved settings.
+        files: Whether to look at the disk.
+    """
+    yield from device.cautions(settings)
+    yield from data.cautions(settings, files=files)

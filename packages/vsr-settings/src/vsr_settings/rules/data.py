@@ -2,10 +2,15 @@
 
 from collections.abc import Iterator
 
+from vsr_settings.degradation import pipeline_of
+from vsr_settings.kinds import listed
 from vsr_settings.paths import has_patches, is_file, same_path
 from vsr_settings.rules.rule import Violation, rule
 from vsr_settings.schema import Settings
 
+_PLAIN = ("bicubic", "area", "clean")
+"""Degradations that reduce and do nothing else."""
+_PARTS = ("blur", "noise", "interlace", "codec")
 _LAST_FRAME = 999_999_999
 """The largest number that a range of frames may hold."""
 
@@ -39,22 +44,49 @@ def perceptual_file_exists(settings: Settings) -> Iterator[Violation]:
     )
 
 
-@rule("model.n_frames", "data.train_frames", "data.val_frames")
-def ranges_hold_a_window(settings: Settings) -> Iterator[Violation]:
-    """`train_frames` and `val_frames` hold at least one window of `n_frames`."""
-    frames = settings.model.n_frames
+@rule("data.train_frames", "data.train")
+def frames_of_one_source(settings: Settings) -> Iterator[Violation]:
+    """`train_frames` goes with one source as text; in a list each has `frames` of its own."""
     data = settings.data
-    for name, text in (("train_frames", data.train_frames), ("val_frames", data.val_frames)):
-        first, stop = _range(text)
-        if stop - first >= frames:
-            continue
-        length = max(0, int(stop - first))
-        start = min(first, _LAST_FRAME - frames)
+    if not isinstance(data.train, str) and data.train_frames != ":":
         yield Violation(
-            f"{name} must hold a window of model.n_frames, {frames}, but {text!r} holds {length}",
-            f'write data.{name} = "{start}:{start + frames}" or longer',
-            (f"data.{name}", "model.n_frames"),
+            f"train_frames, {data.train_frames!r}, is for one source as text, but train is a list "
+            f"of {len(data.train)}",
+            f'leave it out, and write frames = "{data.train_frames}" in the tables of data.train',
         )
+
+
+@rule("model.n_frames", "data.train_frames", "data.val_frames", "data.train")
+def ranges_hold_a_window(settings: Settings) -> Iterator[Violation]:
+    """`train_frames`, `val_frames` and each source's `frames` hold a window of `n_frames`."""
+    data = settings.data
+    ranges: list[tuple[str, tuple[str, ...], str]] = [
+        ("data.train_frames", (), data.train_frames),
+        ("data.val_frames", (), data.val_frames),
+    ]
+    if not isinstance(data.train, str):
+        ranges += [
+            ("data.train", (str(number), "frames"), source.frames)
+            for number, source in enumerate(data.train)
+        ]
+    for path, inside, text in ranges:
+        yield from _too_short(path, inside, text, settings.model.n_frames)
+
+
+def _too_short(path: str, inside: tuple[str, ...], text: str, frames: int) -> Iterator[Violation]:
+    """Say where a range of frames holds no window."""
+    first, stop = _range(text)
+    if stop - first >= frames:
+        return
+    length = max(0, int(stop - first))
+    start = min(first, _LAST_FRAME - frames)
+    name = inside[-1] if inside else path.partition(".")[2]
+    yield Violation(
+        f"{name} must hold a window of model.n_frames, {frames}, but {text!r} holds {length}",
+        f'write {name if inside else path} = "{start}:{start + frames}" or longer',
+        (path, "model.n_frames"),
+        inside,
+    )
 
 
 @rule(
@@ -63,23 +95,54 @@ def ranges_hold_a_window(settings: Settings) -> Iterator[Violation]:
     "data.val",
     "data.train",
     files=True,
-    after=(ranges_hold_a_window,),
+    after=(ranges_hold_a_window, frames_of_one_source),
 )
 def validation_held_out(settings: Settings) -> Iterator[Violation]:
     """No frame is both trained on and validated; `demo` and `Patches/` see to it themselves."""
     data = settings.data
     val = _range(data.val_frames)
-    for source in data.sources("train"):
+    for number, source in enumerate(data.sources("train")):
         if source.path == "demo" or not same_path(source.path, data.val):
             continue
         train = _range(source.frames)
-        if has_patches(source.path) or train[1] <= val[0] or val[1] <= train[0]:
+        if train[1] <= val[0] or val[1] <= train[0] or has_patches(source.path):
             continue
+        is_text = isinstance(data.train, str)
+        name = "train_frames" if is_text else "frames"
         yield Violation(
             f"what is validated must not be trained on, but val_frames, {data.val_frames!r}, and "
-            f"train_frames, {source.frames!r}, share frames of {source.path!r}",
-            'write data.train_frames = ":64" and data.val_frames = "64:", or another data.val',
+            f"{name}, {source.frames!r}, share frames of {source.path!r}",
+            f'write {"data.train_frames" if is_text else "frames"} = ":64" and data.val_frames = '
+            '"64:", or another data.val',
+            () if is_text else ("data.train", "data.val_frames", "data.val"),
+            () if is_text else (str(number), "frames"),
         )
+
+
+def cautions(settings: Settings, *, files: bool) -> Iterator[str]:
+    """A sentence for everything about footage that is allowed and hardly meant.
+
+    Args:
+        settings: Resolved settings.
+        files: Whether to look at the disk.
+    """
+    data = settings.data
+    pipeline = pipeline_of(data.degradation)
+    if pipeline.resize == "subsample" and (pipeline.blur is None or pipeline.blur.share < 1):
+        yield (
+            "data.degradation.resize is 'subsample', which makes edges jagged wherever there is no "
+            'blur before it; the literature\'s is blur = {kind = "gaussian", sigma = 1.6}'
+        )
+    parts = [name for name in _PARTS if getattr(pipeline, name) is not None]
+    if parts and pipeline.clean_share == 1:
+        yield f"data.degradation.clean_share is 1, so that {listed(tuple(parts), 'and')} never act"
+    if files and data.degradation not in _PLAIN:
+        for source in data.sources("train"):
+            if has_patches(source.path):
+                yield (
+                    f"data.degradation does nothing for {source.path!r}: its low-resolution "
+                    "pictures are ready-made, and taken as they are"
+                )
 
 
 def _range(text: str) -> tuple[int, float]:

@@ -158,7 +158,7 @@ def over_budget(settings: Settings) -> str:
 
 
 def cautions(settings: Settings) -> Iterator[str]:
-    """A sentence for everything that resolved settings hardly mean."""
+    """A sentence for everything about the card that resolved settings hardly mean."""
     if not fits(settings):
         yield f"{over_budget(settings)}; hardware.allow_over_budget lets it start"
     itself = card(settings.hardware)

@@ -16,6 +16,8 @@ class Violation:
     """What to write instead."""
     paths: tuple[str, ...] = ()
     """The settings concerned, where they are not those that the rule reads, in this order."""
+    inside: tuple[str, ...] = ()
+    """The names that lead to what is concerned inside the first of them, as in `1`, `frames`."""
 
 
 Check = Callable[[Settings], Iterator[Violation]]

@@ -112,5 +112,15 @@ def chunk_in_batch(settings: Settings) -> Iterator[Violation]:
         yield Violation(
             "perceptual_chunk must be at most train.batch_size, but they are "
             f"{loss.perceptual_chunk} and {batch}",
-            f"write loss.perceptual_chunk = {batch}",
+            f"write loss.perceptual_chunk = {_largest_chunk(settings)}",
         )
+
+
+def _largest_chunk(settings: Settings) -> int:
+    """The most samples that VGG16 can see at once and still fit the card; the batch if none do."""
+    batch = settings.train.batch_size
+    for chunk in range(batch, 0, -1):
+        other = changed(settings, {"loss.perceptual_chunk": chunk})
+        if fits(recomputing(other, least_recomputation(other))):
+            return chunk
+    return batch

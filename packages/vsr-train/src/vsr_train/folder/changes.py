@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from vsr_data import Footage
 from vsr_model import WeightsError, read_facts
 from vsr_settings import Model, Settings, Train
-from vsr_settings.fields import facts
+from vsr_settings.fields import Fact, facts
 from vsr_settings.writing import toml_value
 from vsr_train.errors import RunError
 from vsr_train.folder.contents import UnsoundError
@@ -31,9 +31,19 @@ _SCHEDULE = ("train.max_steps", "train.max_lr", "train.min_lr", "train.warmup_st
 _FREE = {"run.name", "run.dir"}
 """What tells where a run is, not what it is."""
 
+_READ_BY: Final = {"cuts", "interlaced", "hdr", "bars"}
+"""Settings of `[data]` that decide which frames there are, and what they look like."""
+
 _LONGEST = 60
 
-_BEFORE: Final[Values] = {"model.align": "none"}
+_BEFORE: Final[Values] = {
+    "model.align": "none",
+    "data.cuts": "off",
+    "data.interlaced": "keep",
+    "data.hdr": "keep",
+    "data.bars": "keep",
+    "data.windows": "uniform",
+}
 """What was so before there was a setting for it, where its default is something else."""
 
 
@@ -124,11 +134,15 @@ def changed_settings(values: Values, settings: Settings, updates: int) -> list[s
 def fingerprints(settings: Settings, training: Footage, validation: Footage) -> dict[str, str]:
     """Return what tells footage apart: clips, sizes, windows, files, and how they are cut."""
     data = settings.data
+    frames = [source.frames for source in data.sources("train")]
+    degradation = data.model_dump(mode="json")["degradation"]
+    measured = [data.val_frames, degradation, data.val_windows, data.val_border]
+    # left out where they are as by default, as versions before there was a choice left them out
+    read = data.model_dump(include=_READ_BY, exclude_defaults=True)
+    read_by = [sorted(read.items())] if read else []
     return {
-        "training": _fingerprint(training, [data.train_frames]),
-        "validation": _fingerprint(
-            validation, [data.val_frames, data.degradation, data.val_windows, data.val_border]
-        ),
+        "training": _fingerprint(training, [*frames, *read_by]),
+        "validation": _fingerprint(validation, [*measured, *read_by]),
     }
 
 
@@ -250,9 +264,17 @@ def _has(values: Values, name: str) -> bool:
 def _pairs(values: Values, settings: Settings) -> list[tuple[str, Any, Any]]:
     """Every setting with the checkpoint's value and today's; one not known then had its default."""
     return [
-        (path, values.get(path, fact.default), getattr(getattr(settings, fact.section), fact.name))
+        (path, _as_checked(fact, values.get(path, fact.default)), fact.of(settings))
         for path, fact in facts().items()
     ]
+
+
+def _as_checked(fact: Fact, value: Any) -> Any:
+    """Return a value as settings hold it, tables as models; as it is where they refuse it now."""
+    try:
+        return fact.checked(value)
+    except ValidationError:
+        return value
 
 
 def _shown(value: Any) -> str:

@@ -43,7 +43,8 @@ def describe(
         yield (
             f"perceptual  VGG16 (ImageNet) · pretrained, frozen, {loss.perceptual.vgg.provenance}"
         )
-    yield f"training    {data.train}: {_footage(training)}"
+    sources = ", ".join(source.path for source in data.sources("train"))
+    yield f"training    {sources}: {_footage(training)}"
     yield f"validation  {data.val}: {_footage(validation)}"
     for footage in (training, validation):
         rejected = [(each.path, each.reason) for each in footage.rejected]
