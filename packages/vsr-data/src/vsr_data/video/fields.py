@@ -7,6 +7,7 @@ Shape suffixes: H rows of a field, W columns.
 
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
+from itertools import chain
 from typing import Any, Final, Literal
 
 import av
@@ -20,8 +21,8 @@ FieldOrder = Literal["tff", "bff"]
 
 Field = NDArray[np.float32]
 
-Repeated = int | None
-"""1 of an upper field, -1 of a lower one, 0 of neither; None where nothing moves."""
+Misfits = NDArray[np.float64]
+"""Of a frame's own fields; of its upper and the lower before; of its lower and the upper before."""
 
 UNEVEN: Final = 0.82
 """How well one way of weaving fields of neighbouring frames must fit, of how well the other does.
@@ -40,17 +41,26 @@ MOVED: Final = 12.0
 ENOUGH: Final = 200
 """Such pixels below which a frame tells nothing."""
 
-REPEATED: Final = 0.5
-"""Most that a repeated field may change where the other one does, of how much that one does."""
+FLAGGED: Final = (0.9, 0.3)
+"""`UNEVEN` and `COMBED` of frames that are flagged as made of fields, where flags are heard."""
 
-LEAST_REPEATS: Final = 4
-"""Repeated fields, where 3:2 pulldown has them, that tell of it."""
+UNFLAGGED: Final = (0.8, 0.55)
+"""The same of others: a test pattern that jumps has 0.80 and 0.51."""
 
-MOST_WRONG: Final = 0.5
-"""Fields repeated elsewhere, or not there, that are borne, to one that is right."""
+PULLDOWN: Final = np.array([1.0, 1.0, 0.0, -1.0, -1.0])
+"""How much better than its own a frame's field fits one of the frame before, frame by frame."""
 
-CYCLE: Final = 5
+CYCLE: Final = len(PULLDOWN)
 CHUNK: Final = 4 * CYCLE  # a film that was cut after it was telecined starts its cycle anew
+
+MOVING: Final = 10
+"""Frames with motion that are needed to tell of 3:2 pulldown."""
+
+LIKE_PULLDOWN: Final = 0.6
+"""Least correlation with that pattern: 0.62 and more on what is telecined, mostly 0.9."""
+
+STRONG: Final = 0.19
+"""Least slope of log misfits on it: 0.22 and more on what is telecined, mostly 1."""
 
 NTSC: Final = Fraction(1001, 30_000)
 """Seconds of a frame: `decimate` asks for a rate, and gives times by it that nobody reads."""
@@ -63,14 +73,13 @@ class FieldsSeen:
 
     def __init__(self) -> None:
         self._before: tuple[Field, Field] | None = None
-        self._misfits = np.zeros(3)
+        self._misfits: list[list[Misfits]] = [[]]
         self._flagged = self._looked_at = 0
-        self._repeats: list[list[Repeated]] = [[]]
 
     def look_elsewhere(self) -> None:
         """The next frame to be looked at does not follow the last."""
         self._before = None
-        self._repeats.append([])
+        self._misfits.append([])
 
     def look_at(self, picture: VideoFrame) -> None:
         """Look at the next frame, as decoded."""
@@ -79,24 +88,33 @@ class FieldsSeen:
         self._flagged += picture.interlaced_frame
         self._looked_at += 1
         if before is not None and before[0].shape == after[0].shape and len(after[0]) > 1:
-            self._misfits += _misfits_of(before, after)
-            self._repeats[-1].append(_repeated(before, after))
+            self._misfits[-1].append(_misfits_of(before, after))
 
-    def order(self, flagged: int = 0) -> FieldOrder | None:
+    @property
+    def moving(self) -> int:
+        """Frames so far that tell something, since much moved."""
+        return sum(bool(misfits.all()) for misfits in chain.from_iterable(self._misfits))
+
+    def order(self, flagged: int = 0, *, hear_flags: bool = False) -> FieldOrder | None:
         """Which field comes first, by the pixels, or by flags where nothing moves.
 
         Args:
             flagged: what the stream says of its fields, as AVFieldOrder numbers them.
+            hear_flags: whether flagged frames need to show less, and others more.
 
         Returns:
             None of frames of one moment.
         """
-        own, upper_first, lower_first = map(float, self._misfits)
+        own, upper_first, lower_first = self._total()
         least, most = sorted((upper_first, lower_first))
+        is_flagged = 2 * self._flagged > self._looked_at
         if not most:
             usual: FieldOrder = "bff" if flagged in LOWER_FIRST else "tff"
-            return usual if 2 * self._flagged > self._looked_at else None
-        if least > UNEVEN * most or own < COMBED * least:
+            return usual if is_flagged else None
+        uneven, combed = UNEVEN, COMBED
+        if hear_flags:
+            uneven, combed = FLAGGED if is_flagged else UNFLAGGED
+        if least > uneven * most or own < combed * least:
             return None
         return "tff" if upper_first < lower_first else "bff"
 
@@ -106,18 +124,46 @@ class FieldsSeen:
         Returns:
             None where they are not 3:2 pulldown.
         """
-        patterns = [
-            _pulldown(repeats[start : start + CHUNK])
-            for repeats in self._repeats
-            for start in range(0, len(repeats), CHUNK)
+        _, upper_first, lower_first = self._total()
+        chunks = [
+            np.array(misfits[start : start + CHUNK])
+            for misfits in self._misfits
+            for start in range(0, len(misfits), CHUNK)
         ]
-        right, wrong = np.sum([[0, 0], *patterns], axis=0)
-        if max(abs(right), 1) < LEAST_REPEATS or wrong > abs(right) * MOST_WRONG:
+        moving = [chunk[(chunk > 0).all(axis=1)] for chunk in chunks]
+        if sum(map(len, moving)) < MOVING:
             return None
-        return "tff" if right > 0 else "bff"
+        order: FieldOrder = "tff" if upper_first < lower_first else "bff"
+        fits = np.array([_likeness(chunk, order) for chunk in chunks])
+        product, of_pattern, of_misfits = fits.sum(axis=0)
+        is_like = product > LIKE_PULLDOWN * np.sqrt(of_pattern * of_misfits)
+        return order if is_like and product > STRONG * of_pattern else None
+
+    def _total(self) -> tuple[float, float, float]:
+        total = np.zeros(3)
+        for misfits in chain.from_iterable(self._misfits):
+            total += misfits
+        own, upper_first, lower_first = map(float, total)
+        return own, upper_first, lower_first
 
 
-def _misfits_of(before: tuple[Field, Field], after: tuple[Field, Field]) -> NDArray[Any]:
+def _likeness(chunk: NDArray[Any], order: FieldOrder) -> tuple[float, float, float]:
+    """Inner products of 3:2 pulldown's pattern, shifted as fits best, and what frames show."""
+    moving = (chunk > 0).all(axis=1)
+    if moving.sum() < CYCLE:
+        return 0.0, 0.0, 0.0
+    places, misfits = np.flatnonzero(moving), chunk[moving]
+    shown = np.log(misfits[:, 0] / misfits[:, 1 if order == "tff" else 2])
+    shown -= shown.mean()
+    found = []
+    for shift in range(CYCLE):
+        pattern = PULLDOWN[(places + shift) % CYCLE]
+        pattern = pattern - pattern.mean()
+        found.append((float(pattern @ shown), float(pattern @ pattern), float(shown @ shown)))
+    return max(found)
+
+
+def _misfits_of(before: tuple[Field, Field], after: tuple[Field, Field]) -> Misfits:
     """How badly fields fit where there is motion: of a frame, and of neighbours in either order."""
     (upper_0, lower_0), (upper_1, lower_1) = before, after
     moved_HW = np.abs(upper_1 - upper_0) + np.abs(lower_1 - lower_0) > MOVED
@@ -125,32 +171,6 @@ def _misfits_of(before: tuple[Field, Field], after: tuple[Field, Field]) -> NDAr
         return np.zeros(3)
     pairs = ((upper_1, lower_1), (upper_1, lower_0), (upper_0, lower_1))
     return np.array([_misfit(upper, lower, moved_HW) for upper, lower in pairs])
-
-
-def _repeated(before: tuple[Field, Field], after: tuple[Field, Field]) -> Repeated:
-    """Which of the fields is that of the frame before, where there is motion."""
-    upper_HW, lower_HW = (np.abs(new - old) for old, new in zip(before, after, strict=True))
-    moved_HW = upper_HW + lower_HW > MOVED
-    if moved_HW.sum() < ENOUGH:
-        return None
-    upper, lower = float((upper_HW * moved_HW).sum()), float((lower_HW * moved_HW).sum())
-    return (upper < REPEATED * lower) - (lower < REPEATED * upper)
-
-
-def _pulldown(repeats: list[Repeated]) -> tuple[int, int]:
-    """How many repeats are where the likeliest cycle has them, and how many are not, or lack.
-
-    The former is less than 0 where the lower field comes first.
-    """
-    found = []
-    for phase in range(CYCLE):
-        for sign in (1, -1):
-            due = {phase: sign, (phase + 2) % CYCLE: -sign}
-            pairs = [(each, due.get(i % CYCLE, 0)) for i, each in enumerate(repeats)]
-            right = sum(seen == wanted != 0 for seen, wanted in pairs)
-            wrong = sum(seen is not None and seen != wanted for seen, wanted in pairs)
-            found.append((right - wrong, sign * right, wrong))
-    return max(found)[1:]
 
 
 def _misfit(upper_HW: Field, lower_HW: Field, where_HW: NDArray[np.bool_]) -> float:

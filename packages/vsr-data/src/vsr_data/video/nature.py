@@ -22,8 +22,17 @@ from vsr_data.video.tone import TRANSFERS, Transfer
 FIRST: Final = 60
 """Frames that are looked at from the start of a film."""
 
+AT_MOST: Final = 240
+"""Such frames, where little moves."""
+
+MOVING: Final = 30
+"""Frames in motion that are enough."""
+
 ELSEWHERE: Final = 20
 """Frames that are looked at from each other place."""
+
+LONG_S: Final = 20.0
+"""Seconds of a film from which on it is looked at elsewhere than at its start, too."""
 
 PLACES: Final = (0.25, 0.5, 0.75)
 """Those places, of a film that can be searched."""
@@ -81,7 +90,7 @@ def nature_of(path: Path) -> Nature:
         width=first.width,
         rate=float(rate) if rate else None,
         frames=read_header(path).frames,
-        fields=telecine or seen.order(flagged),
+        fields=telecine or seen.order(flagged, hear_flags=True),
         telecined=telecine is not None,
         hdr=TRANSFERS.get(int(first.color_trc)),
         pixel_aspect=aspect if aspect and aspect > 0 else Fraction(1),
@@ -93,12 +102,14 @@ def _looked_at(path: Path, seconds: float) -> tuple[VideoFrame, FieldsSeen]:
     """Return the first frame, and what those at several places show of fields."""
     seen = FieldsSeen()
     first: VideoFrame | None = None
-    for picture in _some(path, 0.0, FIRST):
+    for number, picture in enumerate(_some(path, 0.0, AT_MOST)):
         first = first or picture
         seen.look_at(picture)
+        if number + 1 >= FIRST and seen.moving >= MOVING:
+            break
     if first is None:
         raise UnusableFileError("no frame of it can be decoded")
-    for place in PLACES if seconds else ():
+    for place in PLACES if seconds > LONG_S else ():
         seen.look_elsewhere()
         for picture in _some(path, place * seconds, ELSEWHERE):
             seen.look_at(picture)
