@@ -60,9 +60,7 @@ def run(options: argparse.Namespace) -> ExitCode:
         _make_folder(options.out)
     errors, console = _console(sys.stderr), _console(sys.stdout)
     with Display(errors) as display:
-        report = diagnose(
-            requests, display.show, patch_is_given=_is_given(loaded, "data.patch")
-        )
+        report = diagnose(requests, display.show, patch_is_given=_is_given(loaded, "data.patch"))
     if options.json:
         print(as_json(report))
     else:

@@ -16,6 +16,7 @@ from vsr_data.doctor.words import (
     DETAIL,
     MOTION,
     NOISE,
+    capital,
     clock,
     count,
     length_text,
@@ -92,14 +93,10 @@ def _remarks(file: Examined) -> str:
 
 
 def _remark(remark: Remark) -> str:
-    what = f"<b>{escape(_capital(remark.what))}.</b>"
+    what = f"<b>{escape(capital(remark.what))}.</b>"
     done = f" Training: {escape(remark.done)}." if remark.done else ""
     advice = f" You: {escape(remark.advice)}." if remark.advice else ""
     return what + done + advice
-
-
-def _capital(text: str) -> str:
-    return text[:1].upper() + text[1:]
 
 
 def _figure(file: Examined, picture: WindowPicture) -> str:

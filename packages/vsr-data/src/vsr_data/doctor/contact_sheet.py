@@ -54,7 +54,9 @@ def contact_sheet(report: Report) -> Image.Image | None:
     rows = -(-len(pairs) // columns)
     sheet = Image.new("RGB", (GAP + columns * cell[0], GAP + CAPTION + rows * cell[1]), PAPER)
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(13)
-    pen.text((GAP, GAP - 4), "left: what the network is given; right: what it should make", FAINT, font)
+    pen.text(
+        (GAP, GAP - 4), "left: what the network is given; right: what it should make", FAINT, font
+    )
     for i, (file, picture) in enumerate(pairs):
         x, y = GAP + i % columns * cell[0], GAP + CAPTION + i // columns * cell[1]
         sheet.paste(Image.fromarray(side_by_side(picture)), (x, y))
@@ -78,4 +80,3 @@ def write_contact_sheet(sheet: Image.Image, path: Path) -> None:
     """
     with replacing(path) as file:
         sheet.save(file, format="PNG")
-

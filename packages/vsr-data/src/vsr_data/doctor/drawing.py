@@ -110,7 +110,11 @@ class WindowDrawing:
         gt_THWC = kept.gt_THWC[:, begin * scale : end * scale]
         rng = np.random.Generator(np.random.Philox(key=kept.number))
         lq_THWC = degraded_take(gt_THWC, pipeline_of(request.degradation), scale, rng)
-        rows, columns, middle = slice(first - begin, first - begin + shown), kept.columns, len(lq_THWC) // 2
+        rows, columns, middle = (
+            slice(first - begin, first - begin + shown),
+            kept.columns,
+            len(lq_THWC) // 2,
+        )
         gt_rows, gt_columns = _times(rows, scale), _times(columns, scale)
         return WindowPicture(
             lq_THWC[middle, rows, columns].copy(),

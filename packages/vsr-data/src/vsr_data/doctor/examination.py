@@ -42,7 +42,9 @@ class Gatherer:
         self._trail = TrailMaker()
         self._drawing = WindowDrawing(name, request)
 
-    def add(self, number: int, gt_HWC: Pixels, measures: FrameMeasures, *, starts_run: bool) -> None:
+    def add(
+        self, number: int, gt_HWC: Pixels, measures: FrameMeasures, *, starts_run: bool
+    ) -> None:
         """Take up the next frame."""
         if starts_run:
             self._starts.append(len(self._numbers))
@@ -79,15 +81,17 @@ class Gatherer:
         return window_weights(motion_N, detail_N, n_frames, typical=TYPICAL, grain=grain)
 
 
-def examine_video(path: Path, request: Request, watch: Watch) -> Examined:
+def examine_video(path: Path, promised: int, request: Request, watch: Watch) -> Examined:
     """Read a video; what is wrong with it is in what is returned.
 
     Args:
         path: the file.
+        promised: frames of it that are wanted, as its header counts them; 0 if it does not.
         request: what it is wanted for.
         watch: told how many frames have been read.
     """
     found = Examined(printable(path), request.role, "video", group=request.group)
+    found.promised = promised
     try:
         _require_regular(path)
         reading = FilmReading(path, request)

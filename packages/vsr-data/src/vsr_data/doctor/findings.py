@@ -88,6 +88,7 @@ class Examined:
         kind: what sort of thing it is.
         account: what reading it met.
         refused: why training leaves it out; empty where it does not.
+        promised: frames that its header counts; 0 where it does not.
         rate: frames a second; None where nobody says.
         lq_size: (height, width) of the network's input, black bars left out.
         windows: that training may draw from it.
@@ -105,6 +106,7 @@ class Examined:
     kind: Kind
     account: Account = field(default_factory=Account)
     refused: str = ""
+    promised: int = 0
     rate: float | None = None
     lq_size: Size = (0, 0)
     windows: int = 0

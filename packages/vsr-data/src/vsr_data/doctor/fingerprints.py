@@ -34,9 +34,9 @@ def _frequencies() -> NDArray[np.float32]:
 
 def _order() -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Places of the lowest frequencies, without the mean."""
-    places = sorted(
-        ((v, u) for v in range(SIDE) for u in range(SIDE)), key=lambda p: (sum(p), p)
-    )[1 : BITS + 1]
+    places = sorted(((v, u) for v in range(SIDE) for u in range(SIDE)), key=lambda p: (sum(p), p))[
+        1 : BITS + 1
+    ]
     v, u = zip(*places, strict=True)
     return np.array(v), np.array(u)
 

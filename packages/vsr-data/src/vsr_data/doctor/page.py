@@ -8,9 +8,10 @@ from typing import Final
 from vsr_data.doctor.card import card
 from vsr_data.doctor.contact_sheet import chosen
 from vsr_data.doctor.findings import Examined, Remark
-from vsr_data.doctor.leaks import Leak, Place
 from vsr_data.doctor.report import Report
+from vsr_data.doctor.shared_scenes import shared_scenes
 from vsr_data.doctor.words import (
+    capital,
     clock,
     count,
     length_text,
@@ -23,7 +24,6 @@ from vsr_settings.degradation import Pipeline
 
 MOST_CARDS: Final = 150
 MOST_NAMES: Final = 12
-MOST_LEAKS: Final = 60
 
 POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """What the page may load: nothing that is not in it."""
@@ -57,7 +57,7 @@ def _parts(report: Report) -> Iterator[str]:
     yield _banner(report)
     yield _tiles(report)
     yield from _to_do(report, numbers)
-    yield from _leaks(report)
+    yield from shared_scenes(report)
     yield from _table(report, numbers)
     yield from _cards(report, numbers)
     yield "<footer>Written by <code>python -m vsr_data doctor</code>.</footer>"
@@ -87,7 +87,9 @@ def _sources(report: Report) -> str:
 def _banner(report: Report) -> str:
     if report.refusals:
         reasons = "".join(f"<p>{escape(reason)}</p>" for reason in report.refusals)
-        return f'<div class="banner refused"><strong>Not fit for training yet</strong>{reasons}</div>'
+        return (
+            f'<div class="banner refused"><strong>Not fit for training yet</strong>{reasons}</div>'
+        )
     left_out = len(report.files) - len(report.usable)
     flawed = sum(file.verdict == "usable" for file in report.files)
     if not left_out and not flawed:
@@ -96,13 +98,13 @@ def _banner(report: Report) -> str:
             "<p>Nothing stands out.</p></div>"
         )
     told = [
-        f"{count(flawed, 'file has', 'files have')} something to know of" if flawed else "",
+        f"{count(flawed, 'file is', 'files are')} usable but not perfect" if flawed else "",
         f"{count(left_out, 'file')} cannot be used and will be left out" if left_out else "",
     ]
     text = escape("; ".join(part for part in told if part))
     return (
         '<div class="banner usable"><strong>Fit for training, with remarks</strong>'
-        f"<p>{text}. What to do comes next.</p></div>"
+        f"<p>{text}.</p></div>"
     )
 
 
@@ -121,7 +123,7 @@ def _tiles(report: Report) -> str:
 
 def _to_do(report: Report, numbers: dict[int, int]) -> Iterator[str]:
     items = [
-        f"<li><b>{escape(remark.title)}</b>: {escape(remark.sentence)}</li>"
+        f"<li><b>{escape(capital(remark.title))}</b>: {escape(remark.sentence)}.</li>"
         for remark in report.remarks
     ]
     for remark, told in report.by_title():
@@ -129,8 +131,8 @@ def _to_do(report: Report, numbers: dict[int, int]) -> Iterator[str]:
     refused = [file for file in report.files if file.refused]
     if refused:
         items.append(
-            "<li><b>not used</b>: mend or replace these, or leave them where they are: training "
-            f"skips them.{_names(refused, numbers)}</li>"
+            "<li><b>Not used</b>: mend or replace these, or leave them where they are: training "
+            f"skips them. Below is why.{_names(refused, numbers)}</li>"
         )
     if items:
         yield f'<h2>What to know and do</h2><ol class="todo">{"".join(items)}</ol>'
@@ -138,10 +140,13 @@ def _to_do(report: Report, numbers: dict[int, int]) -> Iterator[str]:
 
 def _advice(remark: Remark, told: list[Examined], numbers: dict[int, int]) -> str:
     """One thing, and all files that it is said of."""
-    what = remark.what if len(told) == 1 else count(len(told), "file")
-    rest = "; ".join(part for part in (remark.done, remark.advice) if part)
-    text = escape(f"{what}: {rest}" if rest else what)
-    return f"<li><b>{escape(remark.title)}</b>: {text}.{_names(told, numbers)}</li>"
+    if len(told) == 1:
+        text = remark.sentence
+    else:
+        rest = "; ".join(part for part in (remark.done, remark.advice) if part)
+        text = f"{count(len(told), 'file')}{f': {rest}' if rest else ''}"
+    title = escape(capital(remark.title))
+    return f"<li><b>{title}</b>: {escape(text)}.{_names(told, numbers)}</li>"
 
 
 def _names(told: list[Examined], numbers: dict[int, int]) -> str:
@@ -151,45 +156,6 @@ def _names(told: list[Examined], numbers: dict[int, int]) -> str:
     ]
     more = f" and {len(told) - MOST_NAMES} more" if len(told) > MOST_NAMES else ""
     return f'<span class="names">{", ".join(links)}{more}</span>'
-
-
-def _leaks(report: Report) -> Iterator[str]:
-    texts = {
-        "leak": (
-            "Scenes on both sides",
-            "These scenes are in training and in validation. Validation then measures what was "
-            "learnt by heart, and looks better than it is. Take one of the two away.",
-        ),
-        "duplicate": (
-            "Scenes that come twice",
-            "These scenes are in two files. Training sees them twice as often as others; keep the "
-            "better copy.",
-        ),
-    }
-    for kind, (title, text) in texts.items():
-        found = [leak for leak in report.leaks if leak.kind == kind]
-        if found:
-            rows = "".join(_leak(leak) for leak in found[:MOST_LEAKS])
-            more = len(found) - MOST_LEAKS
-            rest = f"<p>and {count(more, 'stretch', 'stretches')} more</p>" if more > 0 else ""
-            yield (
-                f"<h2>{title}</h2><p>{text}</p><table><tr><th>one file</th><th>the other</th>"
-                f'<th class="n">frames alike</th></tr>{rows}</table>{rest}'
-            )
-
-
-def _leak(leak: Leak) -> str:
-    until = f"–{clock(leak.last.seconds)}" if leak.last.seconds is not None else ""
-    return (
-        f"<tr><td>{_place(leak.one, until)}</td><td>{_place(leak.other)}</td>"
-        f'<td class="n">{leak.matches}</td></tr>'
-    )
-
-
-def _place(place: Place, until: str = "") -> str:
-    at = f"{clock(place.seconds)}{until}, " if place.seconds is not None else ""
-    where = f"{at}frame {place.frame}"
-    return f'{escape(short_name(place.path))}<br><span class="faint small">{where}</span>'
 
 
 def _table(report: Report, numbers: dict[int, int]) -> Iterator[str]:
@@ -222,7 +188,7 @@ def _row(file: Examined, number: int, *, shows_role: bool) -> str:
     return (
         f'<tr><td><a href="#f{number}">{escape(short_name(file.path))}</a>{note}</td>{role}'
         f'<td class="s">{size_text(file)}</td>{cells}'
-        f'<td class="{file.verdict}">{file.verdict}</td></tr>'
+        f'<td class="s {file.verdict}">{file.verdict}</td></tr>'
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
@@ -10,7 +11,15 @@ from vsr_data.doctor.findings import Examined, Remark
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip, Footage
 from vsr_data.footage.demo import open_demo
-from vsr_data.footage.kinds import Demo, Kind, Pairs, PictureFolders, Septuplets, Videos, contents_of
+from vsr_data.footage.kinds import (
+    Demo,
+    Kind,
+    Pairs,
+    PictureFolders,
+    Septuplets,
+    Videos,
+    contents_of,
+)
 from vsr_data.footage.picture_folders import open_picture_folders
 from vsr_data.footage.picture_pairs import open_picture_pairs
 from vsr_data.footage.septuplets import open_septuplets
@@ -68,12 +77,16 @@ class Opened:
 def examine(piece: Piece, watch: Callable[[int], object]) -> list[Examined]:
     """Read a piece."""
     if piece.video is not None:
-        return [examine_video(piece.video, piece.request, watch)]
-    found, before = [], 0
+        return [examine_video(piece.video, piece.frames, piece.request, watch)]
+    found: list[Examined] = []
     for name, clips in piece.clips:
-        found.append(examine_clips(name, clips, piece.request, lambda n, b=before: watch(b + n)))
-        before += found[-1].account.decoded
+        before = sum(file.account.decoded for file in found)
+        found.append(examine_clips(name, clips, piece.request, partial(_tell, watch, before)))
     return found
+
+
+def _tell(watch: Callable[[int], object], before: int, frames: int) -> None:
+    watch(before + frames)
 
 
 def open_source(request: Request, scratch: Path) -> Opened:
@@ -108,7 +121,9 @@ def refusal(name: str, reason: str, request: Request) -> Examined:
 def _open(kind: Kind, request: Request, opened: Opened) -> None:
     match kind:
         case Videos():
-            opened.pieces += [Piece(request, path, frames=_frames(path, request)) for path in kind.files]
+            opened.pieces += [
+                Piece(request, path, frames=_frames(path, request)) for path in kind.files
+            ]
         case Pairs():
             _take(open_picture_pairs(kind.place, request), request, opened)
         case Septuplets():

@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
@@ -24,8 +25,6 @@ PRELOADED: Final = ["vsr_data.doctor.examination"]  # imported once, for all pro
 
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
-Work = Callable[[Piece, Callable[[int], object]], Result]
-"""Does a piece, telling how far it is."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def shared_out(
     """
     if processes == 0:
         for piece in pieces:
-            yield piece, work(piece, lambda done, piece=piece: watch(piece, done))
+            yield piece, work(piece, partial(watch, piece))
         return
     context, waiting = _context(), list(reversed(pieces))
     jobs: list[_Job[Piece]] = []

@@ -10,9 +10,8 @@ from vsr_data.doctor.findings import Examined, Remark
 from vsr_data.doctor.leaks import Leak, find_leaks
 from vsr_data.doctor.pieces import Piece, examine, open_source
 from vsr_data.doctor.processes import Death, shared_out
-from vsr_data.doctor.remarks import pair_remarks, reason_against, remarks_on
+from vsr_data.doctor.remarks import SMALL, pair_remarks, patch_remark, reason_against, remarks_on
 from vsr_data.request import Request
-
 
 
 @dataclass(frozen=True)
@@ -92,12 +91,15 @@ class Report:
         return found
 
     def by_title(self) -> list[tuple[Remark, list[Examined]]]:
-        """Warnings with the files that they are said of, those of most files first."""
+        """Warnings with the files that they are said of, those of most files first.
+
+        What patch takes all files is said of all of them together, among `remarks`.
+        """
         counts: Counter[str] = Counter()
         told: dict[str, tuple[Remark, list[Examined]]] = {}
         for file in self.files:
             for remark in file.remarks:
-                if remark.severity == "warning":
+                if remark.severity == "warning" and remark.title != SMALL:
                     told.setdefault(remark.title, (remark, []))[1].append(file)
                     counts[remark.title] += 1
         return [told[title] for title, _ in counts.most_common()]
@@ -181,7 +183,6 @@ def _judge(report: Report) -> None:
     for file in training:
         within = sum(each.weight for each in training if each.group == file.group)
         file.share = file.weight / within * weights[file.group] / sum(weights.values())
+    if not report.patch_is_given:
+        report.remarks += patch_remark(report.of("train"), requests["train", 0])
     report.leaks = find_leaks(training, [one for one in report.of("val") if not one.refused])
-
-
-

@@ -98,4 +98,5 @@ def _line(heights: NDArray[np.float64], counts: NDArray[np.intp]) -> str:
 
 
 def _cut(place: float) -> str:
-    return f'<line class="cut" x1="{place * WIDTH:.1f}" x2="{place * WIDTH:.1f}" y1="0" y2="{HEIGHT}"/>'
+    x = f"{place * WIDTH:.1f}"
+    return f'<line class="cut" x1="{x}" x2="{x}" y1="0" y2="{HEIGHT}"/>'

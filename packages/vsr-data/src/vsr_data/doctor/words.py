@@ -79,3 +79,8 @@ def leak_text(leak: Leak) -> str:
     what = "validation shows what training shows" if leak.kind == "leak" else "the same scene twice"
     until = f" to {clock(leak.last.seconds)}" if leak.last.seconds is not None else ""
     return f"{what}: {place_text(leak.one)}{until}, and {place_text(leak.other)}"
+
+
+def capital(text: str) -> str:
+    """A clause as it begins a sentence."""
+    return text[:1].upper() + text[1:]
