@@ -12,7 +12,6 @@ from vsr_data.doctor.report import Report
 from vsr_data.doctor.shared_scenes import shared_scenes
 from vsr_data.doctor.words import (
     capital,
-    clock,
     count,
     length_text,
     short_name,
