@@ -16,7 +16,6 @@ from vsr_data.doctor.display import Display
 from vsr_data.doctor.page import page
 from vsr_data.doctor.report import Report
 from vsr_data.doctor.table import printed
-from vsr_data.errors import DataError
 from vsr_data.request import Request
 from vsr_files import SteadyStream, expanded, make_folder, printable, replacing
 from vsr_settings import Data, ExitCode, LoadedSettings
@@ -56,6 +55,9 @@ def run(options: argparse.Namespace) -> ExitCode:
     """Look at every file, and say what there is to say."""
     loaded = settings_of(options)
     requests = requests_of(loaded, options.sources, options.val)
+    if not requests:
+        print("give a SOURCE to look at, or --settings with data.train", file=sys.stderr)
+        return ExitCode.SETTINGS
     if options.out is not None:
         _make_folder(options.out)
     errors, console = _console(sys.stderr), _console(sys.stdout)
@@ -78,15 +80,12 @@ def requests_of(loaded: LoadedSettings, sources: list[str], val: str | None) -> 
         loaded: the settings, which say how it would be used.
         sources: training's, in place of the settings' own where there are some.
         val: validation's.
-
-    Raises:
-        DataError: there is nothing to look at.
     """
     data, model = loaded.settings.data, loaded.settings.model
     if sources:
         data = data.model_copy(update={"train": _train(sources, data)})
     elif not _is_given(loaded, "data.train"):
-        raise DataError("there is nothing to look at; give a SOURCE, or --settings with data.train")
+        return []
     if val is not None:
         data = data.model_copy(update={"val": val})
     requests = list(Request.all_of(data, model, "train"))

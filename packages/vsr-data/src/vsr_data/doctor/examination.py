@@ -93,7 +93,7 @@ def examine_video(path: Path, promised: int, request: Request, watch: Watch) -> 
     found = Examined(printable(path), request.role, "video", group=request.group)
     found.promised = promised
     try:
-        _require_regular(path)
+        require_regular(path)
         reading = FilmReading(path, request)
         found.account = reading.account
         found.rate = _rate(path)
@@ -167,7 +167,7 @@ def _ready_made(clip: Clip, request: Request, account: Account) -> WindowPicture
     return WindowPicture(lq_HWC.copy(), gt_HWC[gt_rows, gt_columns].copy(), clip.windows // 2)
 
 
-def _require_regular(path: Path) -> None:
+def require_regular(path: Path) -> None:
     """Refuse what would hang libav, or is nothing.
 
     Raises:

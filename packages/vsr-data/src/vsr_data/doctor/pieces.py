@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Final, assert_never
 
-from vsr_data.doctor.examination import examine_clips, examine_video
+from vsr_data.doctor.examination import examine_clips, examine_video, require_regular
 from vsr_data.doctor.findings import Examined, Remark
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Clip, Footage
@@ -89,19 +89,21 @@ def _tell(watch: Callable[[int], object], before: int, frames: int) -> None:
     watch(before + frames)
 
 
-def open_source(request: Request, scratch: Path) -> Opened:
+def open_source(request: Request, scratch: Path, *, patch_is_given: bool) -> Opened:
     """Find out what there is to read of a source; what cannot be used is among what is refused.
 
     Args:
         request: the source.
         scratch: an empty folder for what has to be made before it can be read.
+        patch_is_given: whether what is too small for `data.patch` is to be refused.
     """
     opened = Opened()
-    request = replace(request, cache_dir=str(scratch))
+    patch = request.patch if patch_is_given else None
+    request = replace(request, cache_dir=str(scratch), patch=patch)
     try:
         contents = contents_of(request)
     except DataError as error:
-        opened.refused.append(refusal(printable(request.source), str(error), request))
+        opened.refused.append(_refused_source(error, request))
         return opened
     for path in sorted(contents.rejected):
         opened.refused.append(refusal(printable(path), contents.rejected[path], request))
@@ -109,13 +111,19 @@ def open_source(request: Request, scratch: Path) -> Opened:
         try:
             _open(kind, request, opened)
         except DataError as error:
-            opened.refused.append(refusal(printable(request.source), str(error), request))
+            opened.refused.append(_refused_source(error, request))
     return opened
 
 
 def refusal(name: str, reason: str, request: Request) -> Examined:
     """A file that is left out."""
     return Examined(name, request.role, "video", refused=reason, group=request.group)
+
+
+def _refused_source(error: DataError, request: Request) -> Examined:
+    """A source as a whole, whose name need not be said twice."""
+    reason = str(error).removeprefix(f"{request.setting}: ")
+    return refusal(printable(request.source), reason, request)
 
 
 def _open(kind: Kind, request: Request, opened: Opened) -> None:
@@ -138,6 +146,7 @@ def _open(kind: Kind, request: Request, opened: Opened) -> None:
 
 def _frames(path: Path, request: Request) -> int:
     try:
+        require_regular(path)
         return FrameRange.parse(request.frames).count(read_header(path).frames or 0)
     except UnusableFileError:
         return 0  # reading it will say why

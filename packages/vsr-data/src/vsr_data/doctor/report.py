@@ -5,13 +5,17 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Final
 
 from vsr_data.doctor.findings import Examined, Remark
 from vsr_data.doctor.leaks import Leak, find_leaks
 from vsr_data.doctor.pieces import Piece, examine, open_source
 from vsr_data.doctor.processes import Death, shared_out
 from vsr_data.doctor.remarks import SMALL, pair_remarks, patch_remark, reason_against, remarks_on
-from vsr_data.request import Request
+from vsr_data.request import Request, Role
+from vsr_files import printable
+
+PURPOSES: Final[dict[Role, str]] = {"train": "trained on", "val": "validated on"}
 
 
 @dataclass(frozen=True)
@@ -73,12 +77,12 @@ class Report:
     @property
     def refusals(self) -> list[str]:
         """Why this cannot be trained on as it is; empty where it can."""
-        found = []
-        roles = {request.role for request in self.requests}
-        if "train" in roles and not any(file.role == "train" for file in self.usable):
-            found.append("nothing here can be trained on")
-        if "val" in roles and not any(file.role == "val" for file in self.usable):
-            found.append("nothing here can be validated on")
+        used = {(file.role, file.group) for file in self.usable}
+        found = [
+            f"nothing in {printable(request.source)} can be {PURPOSES[request.role]}"
+            for request in self.requests
+            if (request.role, request.group) not in used
+        ]
         shared = [leak for leak in self.leaks if leak.kind == "leak"]
         if shared:
             files = len({(leak.one.path, leak.other.path) for leak in shared})
@@ -123,7 +127,10 @@ def diagnose(
     """
     report = Report(tuple(requests), patch_is_given=patch_is_given)
     with tempfile.TemporaryDirectory(prefix="vsr-doctor-") as scratch:
-        sources = [open_source(request, Path(scratch)) for request in requests]
+        sources = [
+            open_source(request, Path(scratch), patch_is_given=patch_is_given)
+            for request in requests
+        ]
         found = _read([piece for source in sources for piece in source.pieces], watch, processes)
         for request, source in zip(requests, sources, strict=True):
             files = [file for piece in source.pieces for file in found[id(piece)]]

@@ -6,7 +6,7 @@ from typing import Final
 
 from vsr_data.doctor.leaks import Leak, LeakKind, Place
 from vsr_data.doctor.report import Report
-from vsr_data.doctor.words import clock, count, short_name
+from vsr_data.doctor.words import count, moment, short_name
 
 MOST_PAIRS: Final = 60
 
@@ -43,7 +43,7 @@ def shared_scenes(report: Report) -> Iterator[str]:
 def _pair(leaks: list[Leak]) -> str:
     """A row: what two files share, where the first stretch of it is, and how much there is."""
     first = leaks[0]
-    until = f"–{clock(first.last.seconds)}" if first.last.seconds is not None else ""
+    until = f"–{moment(first.last.seconds)}" if first.last.seconds is not None else ""
     more = f"and {count(len(leaks) - 1, 'stretch', 'stretches')} more" if len(leaks) > 1 else ""
     return (
         f"<tr><td>{_place(first.one, until)}</td>"
@@ -52,6 +52,6 @@ def _pair(leaks: list[Leak]) -> str:
 
 
 def _place(place: Place, until: str = "") -> str:
-    at = f"{clock(place.seconds)}{until}, " if place.seconds is not None else ""
+    at = f"{moment(place.seconds)}{until}, " if place.seconds is not None else ""
     where = f"{at}frame {place.frame}"
     return f'{escape(short_name(place.path))}<br><span class="faint small">{where}</span>'

@@ -26,6 +26,14 @@ def clock(seconds: float | None) -> str:
     return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
 
 
+def moment(seconds: float | None) -> str:
+    """A time in a film to the tenth of a second: `0:07.4`; empty where there is none."""
+    if seconds is None:
+        return ""
+    tenths = int(10 * seconds)
+    return f"{clock(tenths / 10)}.{tenths % 10}"
+
+
 def length_text(seconds: float) -> str:
     """How long footage is: `42 s`, `3 min 5 s`, `1 h 20 min`."""
     whole = round(seconds)
@@ -70,14 +78,14 @@ def short_name(path: str) -> str:
 
 def place_text(place: Place) -> str:
     """`film.mkv at 0:12 (frame 300)`."""
-    at = f" at {clock(place.seconds)}" if place.seconds is not None else ""
+    at = f" at {moment(place.seconds)}" if place.seconds is not None else ""
     return f"{place.path}{at} (frame {place.frame})"
 
 
 def leak_text(leak: Leak) -> str:
     """One sentence."""
     what = "validation shows what training shows" if leak.kind == "leak" else "the same scene twice"
-    until = f" to {clock(leak.last.seconds)}" if leak.last.seconds is not None else ""
+    until = f" to {moment(leak.last.seconds)}" if leak.last.seconds is not None else ""
     return f"{what}: {place_text(leak.one)}{until}, and {place_text(leak.other)}"
 
 
