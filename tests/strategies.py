@@ -116,18 +116,9 @@ def pipelines(draw) -> Pipeline:
 
 @st.composite
 def data_sections(
-    draw,
-    *,
-    sources=PATHS,
-    min_patch: int = 8,
-    max_patch: int = 4096,
-    min_frames: int = 63,
-    tables: bool = True,
+    draw, *, sources=PATHS, min_patch: int = 8, max_patch: int = 4096, min_frames: int = 63
 ) -> Data:
-    """A `[data]` section whose ranges of frames hold `min_frames` and never share one.
-
-    With `tables` there may be several training sources, and a pipeline for a degradation.
-    """
+    """A `[data]` section whose ranges of frames hold `min_frames` and never share one."""
     first = draw(st.integers(0, 1000))
     middle = first + min_frames + draw(st.integers(0, 1000))
     ends = st.sampled_from(["", str(middle + min_frames)])
@@ -138,9 +129,7 @@ def data_sections(
         min_size=1,
         max_size=3,
     ).map(tuple)
-    train = draw(sources | several if tables else sources)
-    named = st.sampled_from(["bicubic", "area"])
-    every = st.sampled_from(sorted(NAMED)) | pipelines()
+    train = draw(sources | several)
     return Data(
         train=train,
         val=draw(sources),
@@ -152,7 +141,7 @@ def data_sections(
         hdr=draw(st.sampled_from(["tonemap", "refuse", "keep"])),
         bars=draw(st.sampled_from(["crop", "keep"])),
         windows=draw(st.sampled_from(["detail", "uniform"])),
-        degradation=draw(every if tables else named),
+        degradation=draw(st.sampled_from(sorted(NAMED)) | pipelines()),
         workers=draw(st.just("auto") | st.integers(0, 256)),
         val_windows=draw(st.integers(1, 10_000)),
         val_border=draw(st.integers(0, 256)),

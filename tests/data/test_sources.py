@@ -84,7 +84,7 @@ def test_files_of_all_sources_that_are_not_used_are_named(tmp_path):
     one, other = (folder_of(tmp_path, name, "x.mkv") for name in ("one", "other"))
     (one / "bad.mp4").write_text("hello")
     (other / "short.avi").write_text("")
-    footage = training(tmp_path, listed(one, other))
+    footage = training(tmp_path, listed(one, other, f"{other}/*"))
     assert [Path(item.path).name for item in footage.rejected] == ["bad.mp4", "short.avi"]
 
 
@@ -197,6 +197,7 @@ def test_an_lmdb_is_told_to_be_converted(tmp_path):
     for name in ("data.mdb", "lock.mdb", "meta_info.txt"):
         (place / name).write_text("")
     refused(tmp_path, str(place), r"LMDB database; write its pictures into folders.*docs/data\.md")
+    refused(tmp_path, str(place / "data.mdb"), "LMDB database")
     (tmp_path / "above").mkdir()
     place.rename(tmp_path / "above/train.lmdb")
     refused(tmp_path, str(tmp_path / "above"), "in its subfolders are LMDB databases")
@@ -214,6 +215,13 @@ def test_a_folder_with_nothing_usable_says_what_was_seen(tmp_path):
     (folder / "deep").mkdir()
     (tmp_path / "x").rename(folder / "deep/x")
     refused(tmp_path, str(folder), r"films/\*\*/\*\.mp4'")
+
+
+def test_a_folder_above_those_of_a_data_set_says_which_to_name(tmp_path):
+    for name in ("train_sharp", "train_sharp_bicubic/X4"):
+        write_pictures(tmp_path / "REDS" / name / "000", 5)
+    match = "hold folders of pictures: name one, such as '.*REDS/train_sharp'"
+    refused(tmp_path, str(tmp_path / "REDS"), match)
 
 
 def test_a_single_picture_is_no_source(tmp_path):

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from vsr_files import expanded, printable
 from vsr_settings import load
-from vsr_settings.paths import has_patches, is_file, same_path
+from vsr_settings.paths import has_patches, holds_out, is_file, same_path, takes_in
 
 ODD = ["", "~", "~/x", "~nobody-here/x", "~\0/x", "a\0b", "~\ud800", "x" * 5000, "~/" + "x" * 5000]
 
@@ -50,5 +50,25 @@ def test_no_path_raises(text):
     expanded(f"~{text}")
     assert not is_file(f"no-such-folder/{text}")
     assert not has_patches(f"no-such-folder/{text}")
+    assert not holds_out(f"no-such-folder/{text}")
     assert same_path(text, text)
+    assert takes_in(text, text)
+    takes_in("*?", text)
     assert printable(text).isprintable()
+
+
+@pytest.mark.parametrize(
+    ("source", "other", "takes"),
+    [
+        ("films/*", "films/a.mp4", True),
+        ("films/*/", "./films/a", True),
+        ("films/?.mp4", "films/a.mp4", True),
+        ("films/*", "films/a/b", False),
+        ("films/*.mkv", "films/a.mp4", False),
+        ("films [1]", "films 1", False),
+        ("films [1]", "films [1]", True),
+        ("films", "films/a", False),
+    ],
+)
+def test_a_pattern_takes_in_what_it_matches_name_by_name(source, other, takes):
+    assert takes_in(source, other) is takes

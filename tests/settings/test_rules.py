@@ -2,7 +2,7 @@
 
 import pytest
 
-from vsr_settings import SettingsError, load
+from vsr_settings import SettingsError, load, read
 from vsr_settings.fields import facts
 from vsr_settings.rules import RULES
 
@@ -72,6 +72,57 @@ def test_demo_and_patches_hold_out_their_own_pictures(tmp_path):
     assert allowed("data.train=demo", "data.val=demo")
     (tmp_path / "Patches").mkdir()
     assert allowed(f"data.train={tmp_path}", f"data.val={tmp_path}")
+
+
+def test_lists_of_septuplets_hold_out_their_own(tmp_path):
+    (tmp_path / "sequences").mkdir()
+    same = f"data.train={tmp_path}/sequences", f"data.val={tmp_path}/sequences"
+    assert not allowed(*same)
+    (tmp_path / "sep_testlist.txt").write_text("00001/0001")
+    assert allowed(*same)
+    assert allowed(f"data.train={tmp_path}", f"data.val={tmp_path}")
+
+
+def test_a_source_among_several_may_be_split_by_frames():
+    def sources(frames: str) -> str:
+        return f'data.train=[{{path = "other"}}, {{path = "a.mp4", frames = "{frames}"}}]'
+
+    val = ["data.val=a.mp4", "data.val_frames=64:"]
+    assert allowed(sources(":64"), *val)
+    assert not allowed(sources(":65"), *val)
+    assert not allowed(sources(":"), "data.val=a.mp4")
+    assert allowed(sources(":"), "data.val=b.mp4")
+    assert allowed('data.train=[{path = "demo"}]', "data.val=demo")
+    assert not allowed("data.train=films/*", "data.val=films/a.mp4")
+    assert not allowed("data.train=films/a.mp4", "data.val=films/*")
+
+
+def test_a_folder_of_patches_among_several_holds_out_its_own_pictures(tmp_path):
+    (tmp_path / "Patches").mkdir()
+    assert allowed(f"data.train=[{{path = 'a'}}, {{path = '{tmp_path}'}}]", f"data.val={tmp_path}")
+
+
+def warnings(*options: str) -> list[str]:
+    return read(overrides=options, environ={}).warnings
+
+
+def test_a_degradation_of_ready_made_pairs_is_warned_of_not_refused(tmp_path):
+    (tmp_path / "Patches").mkdir()
+    pairs = f"data.train=[{{path = 'a'}}, {{path = '{tmp_path}'}}]"
+    for plain in ("bicubic", "area", "clean"):
+        assert warnings(pairs, f"data.degradation={plain}") == []
+    (warning,) = warnings(pairs, "data.degradation=dvd")
+    assert f"data.degradation does nothing for {str(tmp_path)!r}" in warning
+    assert warnings("data.degradation=dvd") == []
+
+
+def test_what_a_pipeline_hardly_means_is_warned_of_not_refused():
+    (jagged,) = warnings("data.degradation={resize = 'subsample'}")
+    assert "resize is 'subsample'" in jagged
+    blur = "blur = {kind = 'gaussian', sigma = 1.6}"
+    assert warnings(f"data.degradation={{resize = 'subsample', {blur}}}") == []
+    (idle,) = warnings(f"data.degradation={{clean_share = 1, {blur}}}")
+    assert "clean_share is 1, which leaves every take without its blur" in idle
 
 
 def test_a_range_holds_exactly_one_window():

@@ -161,12 +161,13 @@ def test_a_wrong_entry_is_refused_at_its_line_by_its_path_in_words_with_a_remedy
 def written_out(keys, table, value) -> tuple[str, int]:
     """A file with one entry written, in tables that have what they need, and the entry's line."""
     *around, name = keys
+    needed = {
+        fact.name: fact.choices[0] if fact.choices else fact.example
+        for fact in table_facts(table, "")
+        if fact.required and fact.name != name
+    }
     lines = [f"[{'.'.join(['data', 'degradation', *around])}]"]
-    for fact in table_facts(table, ""):
-        if fact.required and fact.name != name:
-            lines.append(
-                f"{fact.name} = {toml_value(fact.choices[0] if fact.choices else fact.example)}"
-            )
+    lines += [f"{it} = {toml_value(usual)}" for it, usual in needed.items()]
     return "\n".join([*lines, f"{name} = {toml_value(value)}"]), len(lines) + 1
 
 

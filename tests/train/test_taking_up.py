@@ -1,5 +1,7 @@
 """What a run takes from a checkpoint, what it does not, and that both are said."""
 
+import re
+
 import pytest
 import torch
 from train.checkpoint_states import (
@@ -13,6 +15,7 @@ from train.checkpoint_states import (
     steps_in,
 )
 
+from vsr_data import Footage
 from vsr_device import choose_platform
 from vsr_model import Network, gather_evidence, save_weights
 from vsr_train import RunError
@@ -21,6 +24,7 @@ from vsr_train.folder import (
     begin,
     best_facts,
     choose_source,
+    fingerprints,
     refuse_taken_folder,
     save_checkpoint,
     take_up,
@@ -148,6 +152,57 @@ def test_every_setting_that_changed_is_said_and_what_the_learning_rate_does(
     assert f"train.max_steps 8 → 80: the learning rate goes from {was:.1e} to {becomes:.1e}" in said
     assert "run.name" not in said
     assert "changed" not in resumed(folder, settings)[1]
+
+
+PIPELINE = '{codec = {kind = "h264", crf = [20, 30]}}'
+SOURCES = '[{path = "demo"}, {path = "films", weight = 2}]'
+
+
+def test_tables_that_are_as_they_were_are_not_said_and_others_are_entry_by_entry(
+    folder, settings_of
+):
+    was = settings_of(data__degradation=PIPELINE, data__train=SOURCES)
+    make_run(folder, was, 2)
+    assert "changed" not in resumed(folder, was)[1]
+    worse, fewer = PIPELINE.replace("30", "34"), SOURCES.replace("2", "1")
+    _, said = resumed(folder, settings_of(data__degradation=worse, data__train=fewer))
+    assert "data.degradation.codec.crf [20, 30] → [20, 34]" in said
+    assert "data.train[1].weight 2.0 → 1.0" in said
+    assert said.count("changed since") == 2
+    _, said = resumed(folder, settings_of(data__degradation="dvd", data__train="demo"))
+    assert 'data.degradation {resize = "bicubic", chroma = "444", ' in said
+    assert '… → "dvd"' in said
+    assert (
+        'data.train [{path = "demo", weight = 1.0, frames = ":"}, {path = "film… → "demo"' in said
+    )
+
+
+def test_a_checkpoint_from_before_footage_was_examined_says_what_is_done_now(folder, settings):
+    make_run(folder, settings, 1)
+    path = folder.checkpoints / "step-000000001.pt"
+    stored = torch.load(path, weights_only=True)
+    new = r"(?m)^(cuts|interlaced|hdr|bars|windows) = .*\n"
+    stored["settings"] = re.sub(new, "", stored["settings"])
+    write_checkpoint(path, stored)
+    state, said = resumed(folder, settings)
+    assert state.step == 1
+    assert 'changed since the checkpoint: data.cuts "off" → "auto"' in said
+    assert 'changed since the checkpoint: data.windows "uniform" → "detail"' in said
+
+
+def test_what_footage_is_of_changes_with_what_decides_its_frames_and_their_measurement(settings_of):
+    def told(**changed):
+        return fingerprints(settings_of(**changed), Footage((), ()), Footage((), ()))
+
+    usual = told()
+    assert told(train__seed=9) == usual
+    kept = told(data__hdr="keep")
+    assert all(kept[part] != usual[part] for part in usual)
+    measured = told(data__degradation=PIPELINE)
+    assert measured["training"] == usual["training"]
+    assert measured["validation"] != usual["validation"]
+    assert told(data__train_frames=":64")["training"] != usual["training"]
+    assert told(data__train=SOURCES)["validation"] == usual["validation"]
 
 
 def test_another_network_is_refused(folder, settings, settings_of):

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, Self
 
+from vsr_data.degradation import Reduction, reduction_of
 from vsr_data.pixels import Size
 from vsr_files import expanded
 from vsr_settings import Data, Model
-from vsr_settings.degradation import Degradation
+from vsr_settings.degradation import Degradation, Pipeline, pipeline_of
 
 Role = Literal["train", "val"]
 SMALLEST_PATCH: Final = 8  # low-resolution pixels; what `data.patch` is at least
@@ -91,6 +92,16 @@ class Request:
         if self.is_one_of_several:
             return f"data.{self.role}[{self.group}].frames"
         return f"data.{self.role}_frames"
+
+    @property
+    def pipeline(self) -> Pipeline:
+        """What makes low-resolution frames."""
+        return pipeline_of(self.degradation)
+
+    @property
+    def reduction(self) -> Reduction:
+        """How the frame cache's low-resolution frames are made, which the rest is done to."""
+        return reduction_of(self.pipeline)
 
     @property
     def place(self) -> Path:

@@ -8,8 +8,10 @@ that two sources share counts once.
 from pathlib import Path
 from typing import Final, assert_never
 
+from vsr_data.degradation import require_encoders
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage, Rejected
+from vsr_data.footage.degraded_clip import degraded
 from vsr_data.footage.demo import check_demo, open_demo
 from vsr_data.footage.kinds import (
     Contents,
@@ -29,8 +31,9 @@ from vsr_data.footage.septuplets import open_septuplets
 from vsr_data.footage.video_cache import Survey, check_room, held_elsewhere
 from vsr_data.footage.videos import check_videos, open_videos
 from vsr_data.request import Request, Role
-from vsr_files import printable
+from vsr_files import expanded, printable
 from vsr_settings import Data, Model
+from vsr_settings.degradation import pipeline_of
 
 ROLES: Final[tuple[Role, Role]] = ("train", "val")
 MOST_NAMED: Final = 8  # files that one message lists
@@ -46,7 +49,7 @@ def open_training(data: Data, model: Model) -> Footage:
         DataError: a source has nothing usable, or the cache is too small; the message names the
             files.
     """
-    return _open(data, model, "train")
+    return _degraded(_open(data, model, "train"), data, model)
 
 
 def open_validation(data: Data, model: Model) -> Footage:
@@ -55,7 +58,7 @@ def open_validation(data: Data, model: Model) -> Footage:
     Raises:
         DataError: nothing usable remains, or the cache is too small; the message names the files.
     """
-    return _open(data, model, "val")
+    return _degraded(_open(data, model, "val"), data, model)
 
 
 def check_sources(data: Data, model: Model) -> None:
@@ -67,6 +70,7 @@ def check_sources(data: Data, model: Model) -> None:
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
     """
+    require_encoders(pipeline_of(data.degradation))
     surveys: list[Survey] = []
     for request in (one for role in ROLES for one in Request.all_of(data, model, role)):
         surveys += _checked(contents_of(request), request)
@@ -98,6 +102,12 @@ def _checked(contents: Contents, request: Request) -> list[Survey]:
     if not is_usable:
         raise DataError(_nothing_usable(request, rejected))
     return surveys
+
+
+def _degraded(footage: Footage, data: Data, model: Model) -> Footage:
+    """Footage as the pipeline of the settings shows it."""
+    pipeline = pipeline_of(data.degradation)
+    return degraded(footage, model.n_frames, pipeline, expanded(data.cache_dir))
 
 
 def _open(data: Data, model: Model, role: Role) -> Footage:
@@ -157,7 +167,7 @@ def _together(parts: list[Footage], weights: tuple[float, ...]) -> Footage:
         clip.name = name
     return Footage(
         tuple(sorted(clips, key=lambda clip: clip.name)),
-        tuple(item for part in parts for item in part.rejected),
+        tuple(dict.fromkeys(item for part in parts for item in part.rejected)),
         weights,
         tuple(note for part in parts for note in part.notes),
         tuple(remark for part in parts for remark in part.remarks),

@@ -5,11 +5,15 @@ path is one that does not exist.
 """
 
 import os.path
+from fnmatch import fnmatchcase
+from pathlib import Path
 from typing import Final
 
 from vsr_files import expanded
 
 _FOLDER_OF_PATCHES: Final = "Patches"
+_LIST_OF_SEPTUPLETS: Final = "sep_testlist.txt"
+_WILD: Final = "*?"
 
 
 def is_file(path: str) -> bool:
@@ -22,6 +26,23 @@ def has_patches(path: str) -> bool:
     return os.path.isdir(expanded(path) / _FOLDER_OF_PATCHES)  # noqa: PTH112 - see above
 
 
+def holds_out(path: str) -> bool:
+    """Whether a folder says itself what is validated: with `Patches/`, or by Vimeo-90K's lists."""
+    home = expanded(path)
+    lists = [folder / _LIST_OF_SEPTUPLETS for folder in (home, home.parent)]
+    return has_patches(path) or any(is_file(str(place)) for place in lists)
+
+
 def same_path(one: str, other: str) -> bool:
     """Whether two paths are spelt alike, but for `~`, `.` and `..`."""
     return os.path.normpath(expanded(one)) == os.path.normpath(expanded(other))
+
+
+def takes_in(source: str, other: str) -> bool:
+    """Whether a source, a path or a pattern such as `films/*`, takes in another path or is it."""
+    if same_path(source, other):
+        return True
+    pattern, path = (Path(os.path.normpath(expanded(each))).parts for each in (source, other))
+    if len(pattern) != len(path) or not any(mark in source for mark in _WILD):
+        return False
+    return all(fnmatchcase(name, part) for part, name in zip(pattern, path, strict=True))

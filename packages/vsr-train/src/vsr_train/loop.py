@@ -221,7 +221,8 @@ class _Loop:
             self._watch.add_validation(state.step, self._last.mean["gain_db"])
             if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
                 state.best = {"step": state.step, **self._last.mean}
-                run.folder.save_best(state.average.network, best_facts(state))
+                facts = best_facts(state, run.settings, run.training)
+                run.folder.save_best(state.average.network, facts)
             self._report.show_validation(state.step, self._last)
         self._step_clock.resume()
 

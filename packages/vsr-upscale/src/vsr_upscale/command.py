@@ -13,8 +13,9 @@ from rich.console import Console
 
 from vsr_device import DeviceError
 from vsr_files import SteadyStream, expanded, printable
-from vsr_model import WeightsError, load_weights
+from vsr_model import WeightsError, load_weights, read_facts
 from vsr_settings import ExitCode
+from vsr_settings.degradation_text import describe_degradation, restore_degradation
 from vsr_upscale.enlarging import upscale
 from vsr_upscale.errors import UpscaleError
 from vsr_upscale.output.job import SUFFIX
@@ -63,6 +64,9 @@ def _run(chosen: argparse.Namespace, console: Console) -> None:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True)
 
+    degradation = restore_degradation(read_facts(chosen.weights).get("degradation", ""))
+    if degradation is not None:
+        say(f"the network was trained for {describe_degradation(degradation)}")
     if chosen.preview:
         write_preview(chosen.film, chosen.out, network, request)
         say(f"wrote {printable(chosen.out)}")

@@ -1,6 +1,6 @@
 """How low-resolution frames are made from sharp ones: one by one, or a take of them together."""
 
-from vsr_data.degradation.coding import require_encoder
+from vsr_data.degradation.coding import require_encoders
 from vsr_data.degradation.drawing import Recipe, draw
 from vsr_data.degradation.making import degraded_take, one_thread, recorded
 from vsr_data.degradation.reducing import Reduction, degrade, reduced, reduction_of
@@ -15,5 +15,5 @@ __all__ = [
     "recorded",
     "reduced",
     "reduction_of",
-    "require_encoder",
+    "require_encoders",
 ]

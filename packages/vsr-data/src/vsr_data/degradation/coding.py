@@ -9,15 +9,17 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Final, Literal, assert_never
 
+import av
 from av import CodecContext, Packet, VideoFrame
 from av.codec import Codec
 from av.codec.codec import UnknownCodecError
 from av.filter import Graph
-import av
+from av.video.codeccontext import VideoCodecContext
+from av.video.stream import VideoStream
 
-from vsr_data.errors import DataError
 from vsr_data.degradation.frames import LIMITED_RANGE, coding_for
-from vsr_settings.degradation import Interlacing
+from vsr_data.errors import DataError
+from vsr_settings.degradation import Interlacing, Pipeline
 
 Kind = Literal["h264", "h265", "vp9", "mpeg2"]
 
@@ -58,12 +60,15 @@ class Encoding:
     speed: str = ""
 
 
-def require_encoder(kind: Kind) -> None:
-    """Refuse a codec that this PyAV cannot encode and decode.
+def require_encoders(pipeline: Pipeline) -> None:
+    """Refuse a pipeline whose codec this PyAV cannot encode and decode.
 
     Raises:
         DataError: naming it.
     """
+    if pipeline.codec is None:
+        return
+    kind = pipeline.codec.kind
     try:
         Codec(ENCODERS[kind], "w")
         Codec(DECODERS[kind], "r")
@@ -88,8 +93,7 @@ def coded(
     Yields:
         As many frames, in order.
     """
-    decoder = CodecContext.create(DECODERS[encoding.kind], "r")
-    decoder.thread_count = 1
+    decoder = _context(DECODERS[encoding.kind], "r")
     number = 0
     for packet in [*_packets(frames, encoding, interlace), None]:
         for frame in decoder.decode(packet):
@@ -115,8 +119,8 @@ def made_whole(frames: Iterable[VideoFrame], order: Interlacing) -> Iterator[Vid
 
 def _packets(
     frames: Iterable[VideoFrame], encoding: Encoding, interlace: Interlacing | None
-) -> Iterator[Packet]:
-    encoder: CodecContext | None = None
+) -> Iterator["Packet[VideoStream]"]:
+    encoder: VideoCodecContext | None = None
     for frame in frames:
         if encoder is None:
             encoder = _encoder(frame, encoding, interlace)
@@ -128,13 +132,12 @@ def _packets(
 
 def _encoder(
     frame: VideoFrame, encoding: Encoding, interlace: Interlacing | None
-) -> CodecContext:
-    encoder = CodecContext.create(ENCODERS[encoding.kind], "w")
+) -> VideoCodecContext:
+    encoder = _context(ENCODERS[encoding.kind], "w")
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, "yuv420p"
     encoder.time_base, encoder.framerate = Fraction(1, RATE), Fraction(RATE)
     encoder.colorspace = coding_for((frame.height, frame.width)).matrix
     encoder.color_range = LIMITED_RANGE
-    encoder.thread_count = 1
     encoder.gop_size = encoding.gop
     if encoding.kilobits is not None:
         encoder.bit_rate = encoding.kilobits * 1000
@@ -144,6 +147,15 @@ def _encoder(
         encoder.max_b_frames = 2  # as DVDs have
     encoder.options = _options(encoding, interlace)
     return encoder
+
+
+def _context(name: str, mode: Literal["r", "w"]) -> VideoCodecContext:
+    """A codec of one thread: several may give other bytes."""
+    context = CodecContext.create(name, mode)
+    if not isinstance(context, VideoCodecContext):
+        raise TypeError(f"{name} is no codec of pictures")
+    context.thread_count = 1
+    return context
 
 
 def _options(encoding: Encoding, interlace: Interlacing | None) -> dict[str, str]:

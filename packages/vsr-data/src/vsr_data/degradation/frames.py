@@ -22,7 +22,7 @@ Chroma = Literal["444", "420"]
 Planes = list[NDArray[np.float32]]
 
 LIMITED_RANGE: Final = 1  # AVCOL_RANGE_MPEG
-EARLIER: Final = 0.75  # share of a field's nearer row in colour that lies between two of its rows
+NEARER: Final = 0.75  # weight of that one of a field's two rows which colour between them is nearer
 
 
 def padded_size(size: Size, *, multiple: int = 2, least: int = 2) -> Size:
@@ -47,7 +47,7 @@ def whole_frames(lq: Iterable[Pixels], size: Size, chroma: Chroma) -> Iterator[V
     for number, lq_HWC in enumerate(lq):
         luma, *colour = _planes(lq_HWC, size)
         if chroma == "420":
-            colour = [_halved_across(0.5 * (plane[::2] + plane[1::2])) for plane in colour]
+            colour = [_halved(plane) for plane in colour]
         yield _frame([luma, *colour], number)
 
 
@@ -111,17 +111,16 @@ def _woven(upper: Planes, lower: Planes, chroma: Chroma) -> Planes:
     for number, (above, below) in enumerate(zip(upper, lower, strict=True)):
         fields = above[::2], below[1::2]
         if number > 0 and chroma == "420":
-            weights = (EARLIER, 1 - EARLIER), (1 - EARLIER, EARLIER)
-            fields = tuple(
-                _halved_across(first * field[::2] + second * field[1::2])
-                for field, (first, second) in zip(fields, weights, strict=True)
-            )
+            fields = (_halved(fields[0], NEARER), _halved(fields[1], 1 - NEARER))
         planes.append(np.stack(fields, axis=1).reshape(-1, fields[0].shape[1]))
     return planes
 
 
-def _halved_across(plane_hw: NDArray[np.float32]) -> NDArray[np.float32]:
-    return 0.5 * (plane_hw[:, ::2] + plane_hw[:, 1::2])
+def _halved(plane_hw: NDArray[np.float32], first: float = 0.5) -> NDArray[np.float32]:
+    """Halve both sides; `first` is the weight of the upper one of two rows."""
+    upper, lower, half = (np.float32(weight) for weight in (first, 1 - first, 0.5))
+    rows = upper * plane_hw[::2] + lower * plane_hw[1::2]
+    return half * (rows[:, ::2] + rows[:, 1::2])
 
 
 def _frame(planes: Planes, number: int) -> VideoFrame:

@@ -8,7 +8,7 @@ import torch
 
 from vsr_data.degradation.coding import LEAST_SIDE, coded, made_whole
 from vsr_data.degradation.drawing import Recipe, draw
-from vsr_data.degradation.frames import padded_size, rgb_frames, whole_frames, woven_frames
+from vsr_data.degradation.frames import Chroma, padded_size, rgb_frames, whole_frames, woven_frames
 from vsr_data.degradation.noise import noisy
 from vsr_data.degradation.reducing import reduced
 from vsr_data.pixels import Pixels
@@ -62,7 +62,7 @@ def recorded(lq: Iterable[Pixels], recipe: Recipe, rng: np.random.Generator) -> 
         multiple=2 if recipe.interlace is None else 4,
         least=2 if recipe.encoding is None else LEAST_SIDE,
     )
-    chroma = "420" if recipe.chroma_halved or recipe.encoding else "444"
+    chroma: Chroma = "420" if recipe.chroma_halved or recipe.encoding else "444"
     if recipe.interlace is None:
         frames = whole_frames(lq_THWC, padded, chroma)
     else:

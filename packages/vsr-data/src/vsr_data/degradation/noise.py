@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from vsr_data.pixels import Pixels
 
-NEIGHBOURS: Final = (0.25, 0.5, 0.25)  # of sensor noise: what demosaicing leaves alike, each way
+NEIGHBOURS: Final = 0.5  # of sensor noise, beside 1: what demosaicing leaves alike, each way
 
 
 @dataclass(frozen=True)
@@ -46,9 +46,7 @@ def noisy(lq_HWC: Pixels, grain: Grain, rng: np.random.Generator) -> Pixels:
     return (lq_HWC + noise_HWC).round().clip(0, 255).astype(np.uint8)
 
 
-def _white_noise(
-    lq_HWC: Pixels, grain: Grain, rng: np.random.Generator
-) -> NDArray[np.float32]:
+def _white_noise(lq_HWC: Pixels, grain: Grain, rng: np.random.Generator) -> NDArray[np.float32]:
     noise_HWC = rng.standard_normal(lq_HWC.shape, dtype=np.float32)
     noise_HWC *= np.float32(grain.sigma)
     if grain.photons is not None:
@@ -59,7 +57,8 @@ def _white_noise(
 
 
 def _smoothed(noise_HWC: NDArray[np.float32]) -> NDArray[np.float32]:
-    side, middle, _ = np.float32(NEIGHBOURS) / np.float32(np.linalg.norm(NEIGHBOURS))
+    middle = np.float32((1 + 2 * NEIGHBOURS**2) ** -0.5)  # which keeps the deviation
+    side = np.float32(NEIGHBOURS) * middle
     for axis in (0, 1):
         length = noise_HWC.shape[axis]
         before = noise_HWC.take(np.arange(-1, length - 1), axis)  # around the edge: still noise

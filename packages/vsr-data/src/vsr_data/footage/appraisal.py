@@ -13,7 +13,7 @@ from vsr_data.cache import Account
 from vsr_data.measures import (
     BarsFinder,
     Repeats,
-    SpectrumFall,
+    Sharpness,
     blockiness,
     detail,
     level,
@@ -30,6 +30,9 @@ ROWS: Final = 240
 
 THOROUGH: Final = 12
 """Of so many frames one is measured at full size."""
+
+SPARSE: Final = 4
+"""Of so many frames one is looked at for bars."""
 
 DIGITS: Final = 2
 
@@ -59,7 +62,7 @@ class FilmAppraisal:
     _level: list[float] = field(default_factory=list)
     _noise: list[float] = field(default_factory=list)
     _blockiness: list[float] = field(default_factory=list)
-    _spectrum: SpectrumFall = field(default_factory=SpectrumFall)
+    _sharpness: Sharpness = field(default_factory=Sharpness)
     _bars: BarsFinder = field(default_factory=BarsFinder)
 
     def measure(self, gt_HWC: Pixels, *, starts_run: bool) -> FrameMeasures | None:
@@ -73,6 +76,8 @@ class FilmAppraisal:
         found = FrameMeasures(*(round(one, DIGITS) for one in (moved, detail(small), level(small))))
         if before is not None:
             self._moving.append(found.motion)
+        if len(self._level) % SPARSE == 0:
+            self._bars.add(luma_HW)
         if len(self._level) % THOROUGH == 0:
             self._look_closely(luma_HW)
         self._detail.append(found.detail)
@@ -86,14 +91,13 @@ class FilmAppraisal:
         account.level = _mean(self._level)
         account.noise = _median(self._noise)
         account.blockiness = _median(self._blockiness, 1.0)
-        account.enlarged = self._spectrum.factor()
+        account.enlarged = self._sharpness.enlarged()
         account.bars = list(self._bars.bars())
 
     def _look_closely(self, luma_HW: Luma) -> None:
         self._noise.append(noise_sigma(luma_HW))
-        self._blockiness.append(blockiness(luma_HW))
-        self._spectrum.add(luma_HW)
-        self._bars.add(luma_HW)
+        self._blockiness.append(blockiness(luma_HW, every=4))
+        self._sharpness.add(luma_HW)
 
 
 def reduction(gt_size: Size) -> int:

@@ -32,6 +32,9 @@ class Clip(ABC):
             those of the windows.
         is_ready_made: whether its low-resolution frames came with it, and are taken as they are.
         group: which of the footage's sources it is of.
+        identity: what tells its sharp frames from all others, in this run and the next; empty
+            where no other low-resolution frames can be made of them.
+        keeps_reduced: whether `reduced_frames` gives what `gt_frames` are when only reduced.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
     """
@@ -44,6 +47,12 @@ class Clip(ABC):
     frames: int = 0
     is_ready_made: bool = False
     group: int = 0
+    identity: str = ""
+    keeps_reduced: bool = False
+
+    def at(self, step: int) -> "Clip":  # noqa: ARG002 - of clips that change
+        """The clip as an optimiser step sees it; most are the same at every step."""
+        return self
 
     def weights(self) -> NDArray[np.int64] | None:
         """How often each window is drawn, relative to others of its source.
@@ -108,6 +117,16 @@ class Clip(ABC):
         """
         self._check_frames(first, count)
         raise NotImplementedError(f"{type(self).__name__} has {self.frames} frames but reads none")
+
+    def reduced_frames(self, first: int, count: int) -> Pixels:
+        """The low-resolution frames that belong to `gt_frames`, only reduced, as `lq_THWC`.
+
+        Raises:
+            IndexError: the clip does not have them all.
+            DataError: the file has been deleted or damaged since it was opened.
+        """
+        self._check_frames(first, count)
+        raise NotImplementedError(f"{type(self).__name__} keeps no reduced frames")
 
     @abstractmethod
     def origin(self, i: int) -> str:

@@ -162,7 +162,7 @@ def _key(shots: list[Shot], request: Request) -> str:
         version=VERSION,
         shots=[[shot.name, list(shot.size), shot.reduction, shot.frames] for shot in shots],
         scale=request.scale,
-        degradation=request.degradation,
+        degradation=request.reduction,
     )
 
 
@@ -174,7 +174,7 @@ def _film(writer: EntryWriter, shot: Shot, request: Request) -> None:
     poses = path(rng, photo_size, shot.size, shot.reduction, shot.frames)
     for number, pose in enumerate(poses):
         gt_HWC = film(photo_HWC, pose, shot.size)
-        writer.append(number, gt_HWC, degrade(gt_HWC, request.scale, request.degradation))
+        writer.append(number, gt_HWC, degrade(gt_HWC, request.scale, request.reduction))
     writer.end_run()
 
 

@@ -31,6 +31,7 @@ DEMO: Final = "demo"
 MOST_SEEN: Final = 6  # kinds of files that a message counts
 MOST_PROBED: Final = 100  # subfolders that are looked into for a hint
 
+LMDB_FILE: Final = "data.mdb"
 LMDB: Final = (
     "it is an LMDB database; write its pictures into folders, one a clip, as docs/data.md shows "
     "under 'LMDB', and name the folder above them"
@@ -140,6 +141,8 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         UnusableFileError: it is none.
     """
     if not place.is_dir():
+        if place.name == LMDB_FILE:
+            raise UnusableFileError(LMDB)
         if is_picture(place.name):
             raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
         return Videos((place,))
@@ -151,7 +154,7 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         return Septuplets(place)
     try:
         names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
-        if "data.mdb" in names:
+        if LMDB_FILE in names:
             raise UnusableFileError(LMDB)
         videos = [place / name for name in names if is_video(place / name)]
         if videos:
@@ -207,10 +210,13 @@ def _hint(place: Path, names: list[str]) -> str:
     folders = [place / name for name in names if (place / name).is_dir()][:MOST_PROBED]
     if not folders:
         return ""
-    if any(_has(folder, "data.mdb") for folder in folders):
+    if any(_has(folder, LMDB_FILE) for folder in folders):
         return "; in its subfolders are LMDB databases, which docs/data.md shows how to convert"
     if any(_holds_video(folder) for folder in folders):
         return f"; its subfolders have videos: write {shown + '/*/'!r}"
+    clips = next((folder for folder in folders if _holds_clips(folder)), None)
+    if clips is not None:
+        return f"; its subfolders hold folders of pictures: name one, such as {printable(clips)!r}"
     deeper = (inner for folder in folders for inner in _subfolders(folder))
     if any(_holds_video(inner) for inner in deeper):
         return f"; folders further down have videos: write {shown + '/**/*.mp4'!r}"
@@ -227,6 +233,13 @@ def _has(folder: Path, name: str) -> bool:
 def _holds_video(folder: Path) -> bool:
     try:
         return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+    except OSError:
+        return False
+
+
+def _holds_clips(folder: Path) -> bool:
+    try:
+        return not is_low_resolution(folder.name) and holds_picture_folders(folder)
     except OSError:
         return False
 

@@ -4,19 +4,20 @@ Its low-resolution frames are made of the sharp ones, or come from a folder of t
 makes no more of them than it shows, and is the same as the crop of a whole frame.
 """
 
+import hashlib
+from contextlib import suppress
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import numpy as np
 
-from vsr_data.degradation import degrade
+from vsr_data.degradation import Reduction, degrade
 from vsr_data.footage.clip import ALL_ROWS, Clip
 from vsr_data.footage.numbered import Numbered
 from vsr_data.footage.pictures import expected_picture
 from vsr_data.pixels import Pixels, Size
 from vsr_files import printable
 
-Reduction = Literal["bicubic", "area"]
 MARGIN: Final = 3  # low-resolution pixels beside a crop that its own are made of; bicubic reaches 2
 REMEDY: Final = "restore the file, or remove its folder and start the run again"
 
@@ -52,6 +53,7 @@ class PictureSequenceClip(Clip):
         self.lq_size = size[0] // scale, size[1] // scale
         self.gt_size = self.lq_size[0] * scale, self.lq_size[1] * scale
         self.is_ready_made = lq is not None
+        self.identity = "" if self.is_ready_made else _identity(gt, self.gt_size)
         self._gt, self._gt_names, self._size = gt.folder, gt.names, size
         self._lq = None if lq is None else lq.folder
         self._lq_names = () if lq is None else lq.names
@@ -106,6 +108,16 @@ class PictureSequenceClip(Clip):
         top, left = rows.start - wide_rows.start, columns.start - wide_columns.start
         bottom, right = top + rows.stop - rows.start, left + columns.stop - columns.start
         return lq_HWC[top:bottom, left:right]
+
+
+def _identity(gt: Numbered, gt_size: Size) -> str:
+    """A digest of where pictures are, their sizes and the times of their last change."""
+    rows = [f"{gt.folder.resolve()} {gt_size}"]
+    for name in gt.names:
+        with suppress(OSError):  # reading it will say what is wrong
+            stat = (gt.folder / name).stat()
+            rows.append(f"{name} {stat.st_size} {stat.st_mtime_ns}")
+    return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def _span(start: int, length: int, limit: int) -> slice:

@@ -84,7 +84,13 @@ class FilmReading:
         found = self._mended()
         if self._request.cuts == "off":
             return ((frame, False) for frame in found)
-        return with_cuts(found)
+        return self._marked(found)
+
+    def _marked(self, found: Iterator[Frame]) -> Iterator[tuple[Frame, bool]]:
+        try:
+            yield from with_cuts(found)
+        except DECODE_ERRORS as error:  # of a pixel format that cannot be converted
+            self.tally.note(f"its frames cannot be used: {reason_of(error)}")
 
     def _mended(self) -> Iterator[Frame]:
         request, wanted = self._request, FrameRange.parse(self._request.frames)

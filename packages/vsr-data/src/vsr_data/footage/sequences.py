@@ -18,7 +18,6 @@ from vsr_data.pixels import Size
 from vsr_data.request import SMALLEST_PATCH, Request
 from vsr_data.video import FrameRange
 from vsr_files import printable
-from vsr_settings.degradation import pipeline_of
 
 MOST_MEASURED: Final = 60_000
 """Pictures whose headers are all read when a source is opened; of more, one of every film is."""
@@ -191,7 +190,6 @@ def _same(run: Numbered, lq: Numbered | None) -> Numbered | None:
 
 
 def _clips(runs: list[Run], request: Request, levels: Levels) -> tuple[PictureSequenceClip, ...]:
-    is_area = pipeline_of(request.degradation).resize == "area"
     counts = Counter(run.gt.key for run in runs)
     names = {key: iter(each) for key, each in clip_names(counts, levels).items()}
     clips = [
@@ -201,7 +199,7 @@ def _clips(runs: list[Run], request: Request, levels: Levels) -> tuple[PictureSe
             run.size,
             n_frames=request.n_frames,
             scale=request.scale,
-            reduction="area" if is_area else "bicubic",
+            reduction=request.reduction,
             lq=run.lq,
         )
         for run in runs

@@ -31,6 +31,8 @@ class StoredClip(Clip):
             windows alike.
     """
 
+    keeps_reduced = True
+
     def __init__(
         self,
         name: str,
@@ -51,6 +53,7 @@ class StoredClip(Clip):
         self._active = active or Active.whole(segment.lq.size)
         self.lq_size = self._active.size
         self.gt_size = self.lq_size[0] * self._scale, self.lq_size[1] * self._scale
+        self.identity = f"{entry.folder.name} {segment.numbers[0]} {self._active}"
         self._shown_as = shown_as or self.source
         self._numbers = segment.numbers
         self._n_frames = n_frames
@@ -77,6 +80,14 @@ class StoredClip(Clip):
         with self._explained():
             gt_THWC = self._gt.read(first, count, slice(above + top, above + bottom))
         return gt_THWC[:, :, left : left + self.gt_size[1]]
+
+    def reduced_frames(self, first: int, count: int) -> Pixels:
+        """The low-resolution frames that were written beside the sharp ones."""
+        self._check_frames(first, count)
+        top, left, (height, width) = self._active.top, self._active.left, self.lq_size
+        with self._explained():
+            lq_THWC = self._lq.read(first, count, slice(top, top + height))
+        return lq_THWC[:, :, left : left + width]
 
     def origin(self, i: int) -> str:
         """The file and the frame's number in it, counted from 0 as decoded."""

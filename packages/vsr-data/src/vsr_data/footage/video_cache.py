@@ -116,7 +116,7 @@ def _key(path: Path, request: Request) -> str:
         mtime_ns=stat.st_mtime_ns,
         frames=[wanted.first, wanted.stop],
         scale=request.scale,
-        degradation=request.degradation,
+        degradation=request.reduction,
         cuts=request.cuts,
         interlaced=request.interlaced,
         hdr=request.hdr,
@@ -228,7 +228,7 @@ def _keep(writer: EntryWriter, reading: FilmReading, request: Request) -> None:
     for number, gt_HWC, starts_run, measures in reading:
         if starts_run:
             writer.end_run()
-        lq_HWC = degrade(gt_HWC, request.scale, request.degradation)
+        lq_HWC = degrade(gt_HWC, request.scale, request.reduction)
         writer.append(number, gt_HWC, lq_HWC, (measures.motion, measures.detail))
     writer.end_run()
     writer.account = reading.account

@@ -163,6 +163,6 @@ def _reasons(account: Account) -> list[str]:
         show = "1 frame shows" if account.repeated == 1 else f"{account.repeated} frames show"
         notes.append(f"{show} what the one before shows")
     if account.cuts:
-        cuts = "1 scene cut" if len(account.cuts) == 1 else f"{len(account.cuts)} scene cuts"
-        notes.append(f"{cuts} end runs")
+        count = len(account.cuts)
+        notes.append(f"runs end at {count} scene cut{'' if count == 1 else 's'}")
     return notes

@@ -43,7 +43,7 @@ def is_test_card(luma_HW: Luma) -> bool:
     """Whether a picture is drawn of a few even areas, with hard steps between them."""
     steps = _difference(luma_HW[:, 1:], luma_HW[:, :-1])
     is_even = steps <= FLAT
-    is_hard = steps > 16 * FLAT
+    is_hard = steps > 8 * FLAT
     return bool(is_even.mean() > 0.95 and is_hard.sum() > 0.5 * (~is_even).sum() > 0)
 
 

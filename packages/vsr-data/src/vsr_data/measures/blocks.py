@@ -17,15 +17,17 @@ FLOOR: Final = 0.5
 """Levels that are added to a step's surroundings: nothing is seen of smaller ones."""
 
 
-def blockiness(luma_HW: Luma, grid: int = 8) -> float:
+def blockiness(luma_HW: Luma, grid: int = 8, every: int = 1) -> float:
     """Steps across the borders of blocks over those elsewhere; 1 where there are no blocks.
 
     Args:
         luma_HW: with a corner of a block at its own corner.
         grid: side of a block in pixels; that of an enlarged picture is as many times larger.
+        every: of so many rows, and columns, one is looked at.
     """
-    luma = as_float(luma_HW)
-    return (_along_rows(luma, grid) + _along_rows(luma.T, grid)) / 2
+    rows = as_float(luma_HW[every // 2 :: every])
+    columns = as_float(np.ascontiguousarray(luma_HW[:, every // 2 :: every].T))
+    return (_along_rows(rows, grid) + _along_rows(columns, grid)) / 2
 
 
 def _along_rows(luma_HW: NDArray[np.float32], grid: int) -> float:

@@ -8,9 +8,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
-from vsr_data.measures.activity import greatest_change
+from vsr_data.measures.activity import greatest_change, motion
 from vsr_data.measures.luma import Luma
 
 FROZEN: Final = 0.25
@@ -18,6 +16,9 @@ FROZEN: Final = 0.25
 
 LARGEST: Final = 4.0
 """Levels; a block that changes by more has moved, however much others move."""
+
+OVERALL: Final = 0.75
+"""Levels; a frame that differs by more on average has at least grain of its own."""
 
 SHARE: Final = 1 / 6
 """Of the usual change, up to which one may come of coding alone."""
@@ -50,7 +51,7 @@ class Repeats:
             self._before = None
         if self._before is not None:
             change = greatest_change(luma_HW, self._before)
-            if change < self._threshold():
+            if change < self._threshold() and motion(luma_HW, self._before) < OVERALL:
                 self._repeated += 1
                 return True
             self._changes.append(change)
@@ -60,5 +61,5 @@ class Repeats:
     def _threshold(self) -> float:
         if len(self._changes) < LEAST:
             return FROZEN
-        usual = float(np.percentile(list(self._changes), 75))
+        usual = sorted(self._changes)[3 * len(self._changes) // 4]  # half may be of repeats
         return max(FROZEN, min(LARGEST, SHARE * usual))

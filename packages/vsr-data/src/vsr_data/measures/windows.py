@@ -16,6 +16,9 @@ STATIC: Final = 0.25
 """What a window without motion is worth beside one with the usual motion: one picture of it is as
 good as another, but there is something to learn of each."""
 
+MARGIN: Final = 1.2
+"""Times what noise is measured to come to, no detail or motion is believed in."""
+
 
 def window_weights(
     motion: NDArray[np.float64],
@@ -49,7 +52,7 @@ def window_weights(
 
 
 def _without(levels: NDArray[np.float64], grain: float) -> NDArray[np.float64]:
-    return np.sqrt(np.maximum(0.0, levels**2 - grain**2))
+    return np.sqrt(np.maximum(0.0, levels**2 - (MARGIN * grain) ** 2))
 
 
 def _saturating(levels: NDArray[np.float64], usual: float) -> NDArray[np.float64]:

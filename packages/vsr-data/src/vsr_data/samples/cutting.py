@@ -71,7 +71,7 @@ class Cutter(Dataset["Arrays | DataError"]):
         choice = self._draw.choose(rng, self.aside)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
-        lq_THWC, gt_HWC = clip.crop(choice.window, cut.y, cut.x, self._patch)
+        lq_THWC, gt_HWC = clip.at(key[0]).crop(choice.window, cut.y, cut.x, self._patch)
         if len(lq_THWC) != self._n_frames:
             raise ValueError(f"windows of {clip.name!r} have {len(lq_THWC)} frames")
         return turned(lq_THWC, gt_HWC, cut)

@@ -17,6 +17,7 @@ from torch.utils.data import DataLoader
 
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage
+from vsr_data.footage.degraded_clip import renewed
 from vsr_data.samples.cutting import Arrays, Cutter, Key, stack
 from vsr_data.samples.workers import end_workers, interrupts_held, start_worker
 
@@ -65,8 +66,9 @@ class TrainingStream:
             raise ValueError("sizes and counts of a stream must be at least 1")
         if not 0 <= rank < world_size or workers < 0 or not 0 <= seed < 1 << 63:
             raise ValueError(f"rank {rank} of {world_size}, workers {workers} or seed {seed}")
-        self._cutter = Cutter(footage, n_frames, scale, patch, seed)
         self.effective_batch = batch_size * accumulation_steps * world_size
+        footage = renewed(footage, seed, self.effective_batch)
+        self._cutter = Cutter(footage, n_frames, scale, patch, seed)
         self._batch_size = batch_size
         self._accumulation_steps = accumulation_steps
         self._rank = rank

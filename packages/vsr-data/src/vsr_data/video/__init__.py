@@ -11,7 +11,7 @@ from vsr_data.video.colour import (
     unit_from_frame,
 )
 from vsr_data.video.container import DECODE_ERRORS, PICTURE, opened, reason_of
-from vsr_data.video.cuts import CutDetector, with_cuts
+from vsr_data.video.cuts import marked, with_cuts
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
 from vsr_data.video.fields import FieldOrder, FieldsSeen, deinterlaced
 from vsr_data.video.header import Header, read_header
@@ -23,7 +23,6 @@ from vsr_data.video.tone import ToneMapping
 __all__ = [
     "DECODE_ERRORS",
     "PICTURE",
-    "CutDetector",
     "FieldOrder",
     "FieldsSeen",
     "Frame",
@@ -36,6 +35,7 @@ __all__ = [
     "coding_of",
     "deinterlaced",
     "frames",
+    "marked",
     "mended_frames",
     "nature_of",
     "opened",

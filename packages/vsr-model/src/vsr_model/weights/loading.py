@@ -53,10 +53,15 @@ def save_weights(
 def read_facts(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return the facts that `save_weights` put beside the weights of a file.
 
+    Of a run's checkpoint: what its settings say of the degradation.
+
     Raises:
         WeightsError: if the file cannot be read.
     """
-    return {k: v for k, v in read_contents(path).metadata.items() if k != _METADATA_KEY}
+    contents = read_contents(path)
+    if _is_of_a_run(contents.value):
+        return _facts_of_run(contents.value["settings"])
+    return {k: v for k, v in contents.metadata.items() if k != _METADATA_KEY}
 
 
 def load_weights(path: str | os.PathLike[str], *, n_frames: int = 5) -> Network:
@@ -115,6 +120,14 @@ def _declared(path: str | os.PathLike[str], contents: Contents) -> dict[str, Any
 
 def _is_of_a_run(value: Any) -> bool:
     return isinstance(value, Mapping) and {"format", "settings"} <= value.keys()
+
+
+def _facts_of_run(text: Any) -> dict[str, str]:
+    try:
+        told = tomllib.loads(text[:_LONGEST_SETTINGS])["data"]["degradation"]
+        return {"degradation": told if isinstance(told, str) else json.dumps(told)}
+    except (ValueError, LookupError, TypeError, RecursionError):
+        return {}
 
 
 def _model_section(text: str) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from vsr_settings.degradation import pipeline_of
 from vsr_settings.kinds import listed
-from vsr_settings.paths import has_patches, is_file, same_path
+from vsr_settings.paths import has_patches, holds_out, is_file, takes_in
 from vsr_settings.rules.rule import Violation, rule
 from vsr_settings.schema import Settings
 
@@ -60,11 +60,10 @@ def frames_of_one_source(settings: Settings) -> Iterator[Violation]:
 def ranges_hold_a_window(settings: Settings) -> Iterator[Violation]:
     """`train_frames`, `val_frames` and each source's `frames` hold a window of `n_frames`."""
     data = settings.data
-    ranges: list[tuple[str, tuple[str, ...], str]] = [
-        ("data.train_frames", (), data.train_frames),
-        ("data.val_frames", (), data.val_frames),
-    ]
-    if not isinstance(data.train, str):
+    ranges: list[tuple[str, tuple[str, ...], str]] = [("data.val_frames", (), data.val_frames)]
+    if isinstance(data.train, str):
+        ranges.insert(0, ("data.train_frames", (), data.train_frames))
+    else:
         ranges += [
             ("data.train", (str(number), "frames"), source.frames)
             for number, source in enumerate(data.train)
@@ -98,14 +97,15 @@ def _too_short(path: str, inside: tuple[str, ...], text: str, frames: int) -> It
     after=(ranges_hold_a_window, frames_of_one_source),
 )
 def validation_held_out(settings: Settings) -> Iterator[Violation]:
-    """No frame is both trained on and validated; `demo` and `Patches/` see to it themselves."""
+    """No frame is both trained on and validated; some sources see to it themselves: `holds_out`."""
     data = settings.data
     val = _range(data.val_frames)
     for number, source in enumerate(data.sources("train")):
-        if source.path == "demo" or not same_path(source.path, data.val):
+        one, other = source.path, data.val
+        if one == "demo" or not (takes_in(one, other) or takes_in(other, one)):
             continue
         train = _range(source.frames)
-        if train[1] <= val[0] or val[1] <= train[0] or has_patches(source.path):
+        if train[1] <= val[0] or val[1] <= train[0] or holds_out(source.path):
             continue
         is_text = isinstance(data.train, str)
         name = "train_frames" if is_text else "frames"
@@ -133,9 +133,10 @@ def cautions(settings: Settings, *, files: bool) -> Iterator[str]:
             "data.degradation.resize is 'subsample', which makes edges jagged wherever there is no "
             'blur before it; the literature\'s is blur = {kind = "gaussian", sigma = 1.6}'
         )
-    parts = [name for name in _PARTS if getattr(pipeline, name) is not None]
+    parts = tuple(name for name in _PARTS if getattr(pipeline, name) is not None)
     if parts and pipeline.clean_share == 1:
-        yield f"data.degradation.clean_share is 1, so that {listed(tuple(parts), 'and')} never act"
+        acting = listed(parts, "and")
+        yield f"data.degradation.clean_share is 1, which leaves every take without its {acting}"
     if files and data.degradation not in _PLAIN:
         for source in data.sources("train"):
             if has_patches(source.path):

@@ -8,7 +8,7 @@ import hashlib
 import json
 import math
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -17,8 +17,9 @@ from pydantic import ValidationError
 from vsr_data import Footage
 from vsr_model import WeightsError, read_facts
 from vsr_settings import Model, Settings, Train
-from vsr_settings.fields import Fact, facts
-from vsr_settings.writing import toml_value
+from vsr_settings.degradation_text import store_degradation
+from vsr_settings.fields import Fact, facts, inner_path
+from vsr_settings.writing import plain, toml_value
 from vsr_train.errors import RunError
 from vsr_train.folder.contents import UnsoundError
 from vsr_train.folder.layout import RunFolder
@@ -113,8 +114,8 @@ def changed_settings(values: Values, settings: Settings, updates: int) -> list[s
     """
     changed = {
         path: f"{path} {_shown(was)} → {_shown(now)}"
-        for path, was, now in _pairs(values, settings)
-        if was != now and path not in _FREE
+        for path, was, now in _differences(values, settings)
+        if path not in _FREE
     }
     schedule = [changed.pop(path) for path in _SCHEDULE if path in changed]
     lines = [f"changed since the checkpoint: {change}" for change in changed.values()]
@@ -213,9 +214,12 @@ def kept_of(
     return kept, tuple(lines)
 
 
-def best_facts(state: TrainingState) -> dict[str, str]:
-    """Return what best.safetensors says of the validation that it is from."""
-    return {"step": f"{state.best['step']:.0f}", "psnr": repr(float(state.best["psnr"]))}
+def best_facts(state: TrainingState, settings: Settings, training: Footage) -> dict[str, str]:
+    """Return what best.safetensors says of the validation that it is from, and of its training."""
+    facts = {"step": f"{state.best['step']:.0f}", "psnr": repr(float(state.best["psnr"]))}
+    if not all(clip.is_ready_made for clip in training.clips):
+        facts["degradation"] = store_degradation(settings.data.degradation)
+    return facts
 
 
 def facts_of_best(folder: RunFolder) -> dict[str, float]:
@@ -261,12 +265,26 @@ def _has(values: Values, name: str) -> bool:
     return f"model.{name}" in values
 
 
-def _pairs(values: Values, settings: Settings) -> list[tuple[str, Any, Any]]:
-    """Every setting with the checkpoint's value and today's; one not known then had its default."""
-    return [
-        (path, _as_checked(fact, values.get(path, fact.default)), fact.of(settings))
-        for path, fact in facts().items()
-    ]
+def _differences(values: Values, settings: Settings) -> Iterator[tuple[str, Any, Any]]:
+    """Every setting that is not as it was; one that the checkpoint lacks then had its default."""
+    for path, fact in facts().items():
+        was = _as_checked(fact, values.get(path, fact.default))
+        yield from _differing(path, plain(was), plain(fact.of(settings)))
+
+
+def _differing(path: str, was: Any, now: Any) -> Iterator[tuple[str, Any, Any]]:
+    """The entries of two tables that differ, or of two lists as long as each other."""
+    match was, now:
+        case dict(), dict():
+            entries = ((name, was.get(name), now.get(name)) for name in was | now)
+        case [{}, *_], [{}, *_] if len(was) == len(now):
+            entries = ((str(at), was[at], now[at]) for at in range(len(was)))
+        case _:
+            if was != now:
+                yield path, was, now
+            return
+    for name, one, other in entries:
+        yield from _differing(inner_path(path, (name,)), one, other)
 
 
 def _as_checked(fact: Fact, value: Any) -> Any:

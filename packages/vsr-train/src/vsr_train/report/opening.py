@@ -8,6 +8,7 @@ from vsr_data import Footage
 from vsr_device import Platform
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, card, effective_batch
+from vsr_settings.degradation_text import describe_degradation
 
 MOST_NAMED = 10
 """Files of a kind that are listed by name: those that are not used, and those remarked on."""
@@ -46,6 +47,7 @@ def describe(
     sources = ", ".join(source.path for source in data.sources("train"))
     yield f"training    {sources}: {_footage(training)}"
     yield f"validation  {data.val}: {_footage(validation)}"
+    yield f"input       {describe_degradation(data.degradation)}"
     for footage in (training, validation):
         rejected = [(each.path, each.reason) for each in footage.rejected]
         yield from _listed("not used   ", rejected)

@@ -10,10 +10,10 @@ from torch import Tensor
 from vsr_data import UnusableFileError
 from vsr_data.video import (
     DECODE_ERRORS,
-    CutDetector,
     Tally,
     deinterlaced,
     frames,
+    marked,
     reason_of,
     unit_from_frame,
 )
@@ -114,10 +114,9 @@ class Pictures:
         Raises:
             SourceError: if the file cannot be read, or its pixels not be converted.
         """
-        clock, cuts = Clock(self._film, self._part.start), CutDetector()
-        for number, picture in enumerate(self._wanted()):
+        clock = Clock(self._film, self._part.start)
+        for number, (picture, starts_scene) in enumerate(self._scenes()):
             pts, duration = clock.time_of(picture)
-            starts_scene = self._guarded(cuts.is_cut, picture)
             if number >= self._first:
                 yield Picture(
                     number,
@@ -126,6 +125,16 @@ class Pictures:
                     self._guarded(unit_from_frame, picture)[None],
                     starts_scene,
                 )
+
+    def _scenes(self) -> Iterator[tuple[VideoFrame, bool]]:
+        """Those frames, and whether a scene starts with each."""
+        try:
+            yield from marked(self._wanted(), lambda picture: picture)
+        except DECODE_ERRORS as error:
+            raise SourceError(
+                f"{printable(self._film.path)!r}: its frames cannot be converted: "
+                f"{reason_of(error)}"
+            ) from error
 
     def _wanted(self) -> Iterator[VideoFrame]:
         """Frames from the start to the end, whole and of one size."""

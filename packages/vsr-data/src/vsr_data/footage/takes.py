@@ -1,0 +1,103 @@
+"""Takes: stretches of a clip whose frames are degraded together, and when they are made anew.
+
+Takes overlap by one frame less than a window has, so that every window lies in exactly one.
+Invariant: which version of a take a step sees is a function of the step alone, and what is drawn
+for it one of the seed, the take and the version: not of who makes it, or when.
+"""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+
+from vsr_data.pixels import Size
+from vsr_settings.degradation import Pipeline
+
+VERSIONS_KEPT = 2  # of a take on the disk, at most
+
+
+@dataclass(frozen=True)
+class Take:
+    """Frames of a clip that are degraded together.
+
+    Attributes:
+        number: among the takes of its clip.
+        first: its first frame, and its first window.
+        frames: how many it has.
+    """
+
+    number: int
+    first: int
+    frames: int
+
+
+@dataclass(frozen=True)
+class Takes:
+    """How a clip falls into takes of nearly one length.
+
+    Attributes:
+        windows: of the clip.
+        n_frames: of a window.
+        longest: frames of a take at most; a window's where that is more.
+    """
+
+    windows: int
+    n_frames: int
+    longest: int
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return -(-self.windows // max(1, self.longest - self.n_frames + 1))
+
+    def of_window(self, i: int) -> Take:
+        """The take that holds a window."""
+        number = ((i + 1) * self.count - 1) // self.windows
+        first, stop = (part * self.windows // self.count for part in (number, number + 1))
+        return Take(number, first, stop - first + self.n_frames - 1)
+
+    def bytes_kept(self, lq_size: Size) -> int:
+        """Most bytes that their versions take on the disk at a time."""
+        frames = self.windows + self.count * (self.n_frames - 1)
+        return VERSIONS_KEPT * frames * lq_size[0] * lq_size[1] * 3
+
+
+@dataclass(frozen=True)
+class Renewal:
+    """When takes are made anew: each once a round, one after the other.
+
+    Attributes:
+        seed: decides what is drawn.
+        round_steps: optimiser steps from one version of a take to the next.
+        before: takes of the clips before.
+        count: takes of all clips.
+    """
+
+    seed: int
+    round_steps: int
+    before: int
+    count: int
+
+    def version(self, take: int, step: int) -> int:
+        """The version of a clip's take that a step sees."""
+        offset = (self.before + take) * self.round_steps // self.count
+        return (step + offset) // self.round_steps
+
+
+def round_steps(pipeline: Pipeline, takes: int, samples_per_step: float) -> int:
+    """Steps in which every take is cut from `pipeline.uses` times on average."""
+    return max(1, round(pipeline.uses * takes / samples_per_step))
+
+
+def take_generator(seed: int | None, clip: str, first: int, version: int) -> np.random.Generator:
+    """The generator of all that is random in a version of a take.
+
+    Args:
+        seed: the run's; None for takes that are the same in every run.
+        clip: what tells the clip's frames from all others.
+        first: the take's first frame.
+        version: from 0.
+    """
+    text = f"{seed} {clip} {first} {version}".encode("utf-8", "surrogateescape")
+    entropy = int.from_bytes(hashlib.sha256(text).digest(), "big")
+    return np.random.Generator(np.random.Philox(np.random.SeedSequence(entropy)))
