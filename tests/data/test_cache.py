@@ -15,7 +15,7 @@ from vsr_data.cache.store import GIB
 
 
 def entry_of(tmp_path):
-    (entry,) = (tmp_path / "cache").iterdir()
+    (entry,) = (tmp_path / "cache").glob("[!.]*")
     return entry
 
 

@@ -233,22 +233,25 @@ def test_a_single_picture_is_no_source(tmp_path):
 def test_stills_among_videos_are_named_and_texts_are_not(tmp_path):
     folder = folder_of(tmp_path, "films", "a.mkv")
     Image.fromarray(picture(48, 60)).save(folder / "poster.jpg")
-    stills = [Image.fromarray(picture(48, 60, i)) for i in range(6)]
-    stills[0].save(folder / "dance.webp", save_all=True, append_images=stills[1:])
+    Image.fromarray(picture(48, 60)).save(folder / "still.webp")
     (folder / "a.srt").write_text("hello")
     footage = training(tmp_path, str(folder))
     assert {Path(item.path).name: item.reason for item in footage.rejected} == {
         "poster.jpg": kinds.STILL,
-        "dance.webp": kinds.ANIMATED,
+        "still.webp": kinds.STILL,
     }
 
 
-@pytest.mark.parametrize("suffix", [".gif", ".apng"])
-def test_animations_are_films(tmp_path, suffix):
-    folder = folder_of(tmp_path, "films")
+@pytest.mark.parametrize("suffix", [".gif", ".apng", ".png", ".webp"])
+@pytest.mark.parametrize("beside", [[], ["a.mkv"]])
+def test_animations_are_films(tmp_path, suffix, beside):
+    folder = folder_of(tmp_path, "films", *beside)
     frames = [Image.fromarray(picture(48, 60, i)) for i in range(6)]
     how = {"format": "PNG"} if suffix == ".apng" else {}
     path = folder / f"dance{suffix}"
     frames[0].save(path, save_all=True, append_images=frames[1:], duration=40, **how)
-    (clip,) = training(tmp_path, str(folder)).clips
-    assert (clip.name, clip.windows) == ("dance", 2)
+    footage = training(tmp_path, str(folder))
+    assert {clip.name: clip.windows for clip in footage.clips}["dance"] == 2
+    assert len(footage.clips) == 1 + len(beside)
+    (clip,) = training(tmp_path, str(path)).clips
+    assert clip.name == "dance"

@@ -32,7 +32,7 @@ def same(one, other) -> bool:
 
 
 def folders(tmp_path: Path) -> list[str]:
-    return sorted(path.name for path in (tmp_path / "cache").iterdir())
+    return sorted(path.name for path in (tmp_path / "cache").glob("[!.]*"))
 
 
 @pytest.fixture
@@ -94,7 +94,7 @@ def test_a_damaged_entry_is_made_anew(tmp_path, decodings, name):
         tuple(np.array(x) for x in pair)
         for pair in windows(open_training(data(tmp_path, path), MODEL))
     ]
-    (entry,) = (tmp_path / "cache").iterdir()
+    (entry,) = (tmp_path / "cache").glob("[!.]*")
     (entry / name).write_bytes((entry / name).read_bytes()[:-1])
     assert same(first, windows(open_training(data(tmp_path, path), MODEL)))
     assert len(decodings) == 2
@@ -136,7 +136,7 @@ def test_a_killed_run_leaves_no_entry_and_the_next_one_cleans_up(tmp_path, monke
         [sys.executable, "-c", SCRIPT, str(cache)], stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout.readline() == "half\n"
-        (partial,) = cache.iterdir()
+        (partial,) = cache.glob("[!.]*")
         monkeypatch.setattr("vsr_data.cache.store.GRACE_S", -1.0)
         store = FrameStore(cache)
         with store.write("other", Budget(GIB)):
@@ -237,7 +237,7 @@ def test_clips_travel_to_other_processes_without_their_pixels(tmp_path):
 def test_frames_that_vanish_are_a_message(tmp_path):
     path = noise_video(tmp_path / "a.mkv", 5)
     (clip,) = open_training(data(tmp_path, path), MODEL).clips
-    (entry,) = (tmp_path / "cache").iterdir()
+    (entry,) = (tmp_path / "cache").glob("[!.]*")
     (entry / "gt.rgb").unlink()
     with pytest.raises(DataError, match="decoded anew"):
         clip.window(0)

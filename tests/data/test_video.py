@@ -179,7 +179,7 @@ def test_sources_that_hold_nothing_say_what_was_expected(tmp_path):
     with pytest.raises(DataError, match=r"data\.train = .*no such file or folder; give a video"):
         open_training(data(tmp_path, tmp_path / "missing"), MODEL)
     (tmp_path / "notes.txt").write_text("hello")
-    with pytest.raises(DataError, match=r"data\.val = .*no video in this folder; expected .*\.mp4"):
+    with pytest.raises(DataError, match=r"data\.val = .*no video in this .*; expected .*\.mp4"):
         open_validation(data(tmp_path, tmp_path), MODEL)
     (tmp_path / "inner").mkdir()
     with pytest.raises(DataError, match="1 of .txt, 1 subfolder; .*its subfolders have neither"):

@@ -3,48 +3,13 @@
 import av
 import numpy as np
 import pytest
+from data.fielded import telecined, textured, woven
 from upscale.films import base_network, decoded, moving, shown, write_film
 
 from vsr_upscale import Request, upscale
 from vsr_upscale.source import read_film
 
 HEIGHT, WIDTH = 96, 128
-
-
-def textured(number, height, width):
-    """A picture of smooth noise that moves sideways, a pixel and a half a number."""
-    rng = np.random.default_rng(5)
-    noise = rng.random((height // 4 + 2, width // 4 + 60))
-    columns = (np.arange(width) + 1.5 * number) / 4
-    rows = np.arange(height) / 4
-    left, top = columns.astype(int), rows.astype(int)
-    u, v = (columns - left)[None, :], (rows - top)[:, None]
-    corner = [noise[np.ix_(top + i, left + j)] for i in (0, 1) for j in (0, 1)]
-    value = (1 - v) * ((1 - u) * corner[0] + u * corner[1]) + v * (
-        (1 - u) * corner[2] + u * corner[3]
-    )
-    return np.repeat((40 + 170 * value)[..., None], 3, axis=-1).round().astype(np.uint8)
-
-
-def woven(order):
-    """Draws frames whose fields are of two moments."""
-
-    def draw(number, height, width):
-        early, late = (textured(2 * number + i, height, width) for i in (0, 1))
-        frame = early if order == "tff" else late
-        other = late if order == "tff" else early
-        frame[1::2] = other[1::2]
-        return frame
-
-    return draw
-
-
-def telecined(number, height, width):
-    """Four frames of a film in five."""
-    first, second = [(0, 0), (0, 1), (1, 2), (2, 2), (3, 3)][number % 5]
-    frame = textured(4 * (number // 5) + first, height, width)
-    frame[1::2] = textured(4 * (number // 5) + second, height, width)[1::2]
-    return frame
 
 
 def film_of(path, draw, **how):

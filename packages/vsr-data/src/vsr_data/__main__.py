@@ -11,19 +11,19 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from vsr_data.commands import doctor
+from vsr_data.commands import cache, doctor, prepare
 from vsr_data.errors import DataError
 from vsr_settings import ExitCode, SettingsError
 
 BROKEN_PIPE: Final = 141
-_COMMANDS: Final = (doctor,)
+_COMMANDS: Final = (doctor, prepare, cache)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command and give its exit status."""
     parser = argparse.ArgumentParser(
         prog="python -m vsr_data",
-        description="Look at footage as training would see it.",
+        description="Look at footage as training would see it, prepare it, and keep the cache.",
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for command in _COMMANDS:

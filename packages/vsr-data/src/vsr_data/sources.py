@@ -20,6 +20,7 @@ from vsr_data.footage.kinds import (
     Pairs,
     PictureFolders,
     Septuplets,
+    Shards,
     Videos,
     contents_of,
 )
@@ -28,10 +29,11 @@ from vsr_data.footage.picture_folders import open_picture_folders
 from vsr_data.footage.picture_pairs import open_picture_pairs
 from vsr_data.footage.png import read_size
 from vsr_data.footage.septuplets import open_septuplets
+from vsr_data.footage.shards import open_shards
 from vsr_data.footage.video_cache import Survey, check_room, held_elsewhere
 from vsr_data.footage.videos import check_videos, open_videos
 from vsr_data.request import Request, Role
-from vsr_files import expanded, printable
+from vsr_files import printable
 from vsr_settings import Data, Model
 from vsr_settings.degradation import pipeline_of
 
@@ -49,7 +51,7 @@ def open_training(data: Data, model: Model) -> Footage:
         DataError: a source has nothing usable, or the cache is too small; the message names the
             files.
     """
-    return _degraded(_open(data, model, "train"), data, model)
+    return degraded(_open(data, model, "train"), Request.of(data, model, "train"))
 
 
 def open_validation(data: Data, model: Model) -> Footage:
@@ -58,14 +60,17 @@ def open_validation(data: Data, model: Model) -> Footage:
     Raises:
         DataError: nothing usable remains, or the cache is too small; the message names the files.
     """
-    return _degraded(_open(data, model, "val"), data, model)
+    return degraded(_open(data, model, "val"), Request.of(data, model, "val"))
 
 
-def check_sources(data: Data, model: Model) -> None:
+def check_sources(data: Data, model: Model) -> list[Survey]:
     """Refuse what cannot be trained or validated on before anything is decoded.
 
     All sources are looked at: whether they are there, what they hold, the headers of their files,
     what the cache knows of them, and whether their frames will fit into it.
+
+    Returns:
+        What is known of the videos among them.
 
     Raises:
         DataError: one of the sources has nothing usable, or the cache cannot hold their frames.
@@ -76,6 +81,7 @@ def check_sources(data: Data, model: Model) -> None:
         surveys += _checked(contents_of(request), request)
     if surveys:
         check_room(surveys)
+    return surveys
 
 
 def _checked(contents: Contents, request: Request) -> list[Survey]:
@@ -94,7 +100,7 @@ def _checked(contents: Contents, request: Request) -> list[Survey]:
             case Pairs():
                 footage = open_picture_pairs(kind.place, request, measure=read_size)
                 is_usable, rejected = is_usable or bool(footage.clips), rejected + footage.rejected
-            case PictureFolders() | Septuplets():
+            case PictureFolders() | Septuplets() | Shards():
                 footage = _opened(kind, request, [])
                 is_usable, rejected = is_usable or bool(footage.clips), rejected + footage.rejected
             case _:
@@ -102,12 +108,6 @@ def _checked(contents: Contents, request: Request) -> list[Survey]:
     if not is_usable:
         raise DataError(_nothing_usable(request, rejected))
     return surveys
-
-
-def _degraded(footage: Footage, data: Data, model: Model) -> Footage:
-    """Footage as the pipeline of the settings shows it."""
-    pipeline = pipeline_of(data.degradation)
-    return degraded(footage, model.n_frames, pipeline, expanded(data.cache_dir))
 
 
 def _open(data: Data, model: Model, role: Role) -> Footage:
@@ -151,6 +151,8 @@ def _opened(kind: Kind, request: Request, elsewhere: Elsewhere) -> Footage:
             return open_picture_pairs(kind.place, request)
         case Septuplets():
             return open_septuplets(kind.place, request)
+        case Shards():
+            return open_shards(kind.place, request)
         case PictureFolders():
             return open_picture_folders(list(kind.places), request)
         case Videos():

@@ -194,7 +194,7 @@ NAMED: Final[dict[DegradationName, Pipeline]] = {
     ),
     "phone": Pipeline(
         blur=AnisotropicBlur(kind="anisotropic", sigma=(0.3, 2.0), share=0.7),
-        noise=SensorNoise(kind="sensor", read=(0.5, 3.0), photons=(400.0, 6000.0)),
+        noise=SensorNoise(kind="sensor", read=(0.5, 3.0), photons=(2000.0, 30000.0)),
         chroma="420",
         codec=H264(kind="h264", crf=(20, 30), speed="veryfast"),
     ),

@@ -283,7 +283,14 @@ class _Loop:
 def _watch(run: Run) -> Watch:
     """Return the watch over a run, with what its checkpoint holds."""
     state = run.state
-    watch = Watch(state.network, run.loss, state.optimizer, run.platform, run.settings.train)
+    watch = Watch(
+        state.network,
+        run.loss,
+        state.optimizer,
+        run.platform,
+        run.settings.train,
+        degraded=any(clip.is_degraded for clip in run.training.clips),
+    )
     if state.watch:
         watch.load_state_dict(state.watch)
     return watch

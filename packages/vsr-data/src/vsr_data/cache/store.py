@@ -21,6 +21,7 @@ from typing import Any, Final
 from filelock import FileLock, Timeout
 
 from vsr_data.cache.entry import FORMAT, Entry, retire
+from vsr_data.cache.use import mark_used, write_about
 from vsr_data.cache.writing import Budget, EntryWriter
 from vsr_data.errors import DataError
 from vsr_files import printable
@@ -40,6 +41,7 @@ class FrameStore:
 
     def find(self, key: str) -> Entry | None:
         """The complete entry of a key, if there is one and its frames are as they were written."""
+        mark_used(self.folder, key)
         entry = Entry.load(self.folder / key)
         if entry is None or entry.is_untouched or entry.is_sound():
             return entry
@@ -48,8 +50,13 @@ class FrameStore:
         return None
 
     @contextlib.contextmanager
-    def write(self, key: str, budget: Budget) -> Iterator[EntryWriter]:
+    def write(self, key: str, budget: Budget, source: str = "") -> Iterator[EntryWriter]:
         """Fill a new entry; it appears under its key once the block ends without an error.
+
+        Args:
+            key: its name.
+            budget: what may be written.
+            source: what its frames are of, for whoever lists the cache.
 
         Raises:
             DataError: the folder cannot be written to or the disk is full.
@@ -61,6 +68,7 @@ class FrameStore:
                     FileLock(partial / LOCK),
                     contextlib.closing(EntryWriter(partial, budget)) as writer,
                 ):
+                    write_about(partial, source)
                     yield writer
                     writer.complete()
                 self._publish(partial, key)

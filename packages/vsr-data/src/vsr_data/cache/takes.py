@@ -18,23 +18,26 @@ from filelock import FileLock
 
 from vsr_data.cache.entry import Strip
 from vsr_data.cache.reading import StripReader
+from vsr_data.cache.use import mark_used, write_about
 from vsr_data.errors import DataError
 from vsr_data.pixels import Pixels
 from vsr_files import printable
 
-SUFFIX: Final = ".takes"  # of the folder that holds all takes of a clip
 LENGTH_BYTES: Final = 8  # at the end of a file: how long its list is
 
 
 class TakeFolder:
-    """The takes of one clip, which need not exist yet.
+    """The takes of one clip, none of which need exist yet; a folder beside those of entries.
 
     Args:
-        folder: where their files are.
+        cache: the folder of all entries.
+        key: the name of this one.
+        source: what its frames are of, for whoever lists the cache.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, cache: Path, key: str, source: str) -> None:
+        self.folder = cache / key
+        self._source = source
 
     def find_or_make(self, take: int, version: int, make: Callable[[], Pixels]) -> StripReader:
         """Return a version of a take, made now if it is not there; then older ones are removed.
@@ -47,10 +50,13 @@ class TakeFolder:
         Raises:
             DataError: the folder cannot be written to, or the disk is full.
         """
+        mark_used(self.folder.parent, self.folder.name)
         strip = self._load(take, version)
         if strip is None:
             try:
-                self.folder.mkdir(parents=True, exist_ok=True)
+                if not self.folder.is_dir():
+                    self.folder.mkdir(parents=True, exist_ok=True)
+                    write_about(self.folder, self._source)
                 with FileLock(self.folder / f"{take}.lock"):
                     strip = self._load(take, version)  # another process may have been first
                     if strip is None:

@@ -3,7 +3,7 @@
 from vsr_data.degradation.coding import require_encoders
 from vsr_data.degradation.drawing import Recipe, draw
 from vsr_data.degradation.making import degraded_take, one_thread, recorded
-from vsr_data.degradation.reducing import Reduction, degrade, reduced, reduction_of
+from vsr_data.degradation.reducing import Reduction, degrade, is_plain, reduced, reduction_of
 
 __all__ = [
     "Recipe",
@@ -11,6 +11,7 @@ __all__ = [
     "degrade",
     "degraded_take",
     "draw",
+    "is_plain",
     "one_thread",
     "recorded",
     "reduced",

@@ -8,6 +8,7 @@ Shape suffixes: H and W pixels, h and w of a plane, C channels.
 """
 
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, Literal
 
 import numpy as np
@@ -96,14 +97,17 @@ def _planes(lq_HWC: Pixels, size: Size) -> Planes:
     """Y, Cb and Cr at full resolution, in codes, not rounded."""
     height, width = lq_HWC.shape[:2]
     margins = ((0, size[0] - height), (0, size[1] - width), (0, 0))
-    padded = np.pad(lq_HWC, margins, mode="edge").astype(np.float32)
+    padded = np.moveaxis(np.pad(lq_HWC, margins, mode="edge"), -1, 0).astype(np.float32)
+    matrix, offset = _to_codes(size)
+    ycc_3HW = (matrix @ padded.reshape(3, -1) + offset).reshape(3, *size)
+    return list(ycc_3HW)
+
+
+@lru_cache(maxsize=8)
+def _to_codes(size: Size) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Matrix and offset that take R, G and B of 255 levels to codes."""
     matrix, offset = (part.numpy() for part in coding_for(size).from_unit())
-    red, green, blue = np.moveaxis(padded, -1, 0)
-    rows = (matrix / 255).astype(np.float32)
-    return [
-        row[0] * red + row[1] * green + row[2] * blue + np.float32(plus)
-        for row, plus in zip(rows, offset, strict=True)
-    ]
+    return (matrix / 255).astype(np.float32), offset.astype(np.float32)[:, None]
 
 
 def _woven(upper: Planes, lower: Planes, chroma: Chroma) -> Planes:

@@ -13,6 +13,8 @@ from vsr_data.pixels import Pixels
 
 NEIGHBOURS: Final = 0.5  # of sensor noise, beside 1: what demosaicing leaves alike, each way
 
+MANY: Final = 256  # photons of white from which counts are taken to be normally distributed
+
 
 @dataclass(frozen=True)
 class Grain:
@@ -48,12 +50,16 @@ def noisy(lq_HWC: Pixels, grain: Grain, rng: np.random.Generator) -> Pixels:
 
 def _white_noise(lq_HWC: Pixels, grain: Grain, rng: np.random.Generator) -> NDArray[np.float32]:
     noise_HWC = rng.standard_normal(lq_HWC.shape, dtype=np.float32)
-    noise_HWC *= np.float32(grain.sigma)
-    if grain.photons is not None:
-        unit = np.float32(grain.photons / 255)
-        expected = lq_HWC * unit
-        noise_HWC += (rng.poisson(expected).astype(np.float32) - expected) / unit
-    return noise_HWC
+    if grain.photons is None:
+        noise_HWC *= np.float32(grain.sigma)
+        return noise_HWC
+    unit = np.float32(grain.photons / 255)
+    if grain.photons >= MANY:
+        noise_HWC *= np.sqrt(np.float32(grain.sigma**2) + lq_HWC / unit)
+        return noise_HWC
+    expected = lq_HWC * unit
+    counted = rng.poisson(expected).astype(np.float32)
+    return noise_HWC * np.float32(grain.sigma) + (counted - expected) / unit
 
 
 def _smoothed(noise_HWC: NDArray[np.float32]) -> NDArray[np.float32]:

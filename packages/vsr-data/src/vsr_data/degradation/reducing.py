@@ -74,7 +74,14 @@ def reduction_of(pipeline: Pipeline) -> Reduction:
 
     Every other pipeline shares the bicubic one, so that changing it decodes nothing again.
     """
-    return "area" if pipeline == Pipeline(resize="area") else "bicubic"
+    only = Pipeline(resize="area", take=pipeline.take, uses=pipeline.uses)
+    return "area" if pipeline == only else "bicubic"
+
+
+def is_plain(pipeline: Pipeline) -> bool:
+    """Whether a pipeline is one of the reductions that the frame cache keeps."""
+    kept = reduction_of(pipeline)
+    return pipeline == Pipeline(resize=kept, take=pipeline.take, uses=pipeline.uses)
 
 
 def reduced(
@@ -122,9 +129,11 @@ class _Reducer:
         )
 
     def __call__(self, gt_HWC: Pixels) -> Pixels:
-        gt_CHW = torch.from_numpy(np.ascontiguousarray(gt_HWC.transpose(2, 0, 1))).float()
-        if self._skewed is not None:
-            gt_CHW = self._skewed(gt_CHW)
+        sharp_CHW = np.ascontiguousarray(gt_HWC.transpose(2, 0, 1))
+        if self._skewed is None:
+            gt_CHW = torch.from_numpy(sharp_CHW).float()
+        else:
+            gt_CHW = self._skewed(sharp_CHW)
         # (C, H, W) → (H, C, W) → (h, C, W) → (W, h, C) → (w, h, C)
         rows_hCW = self._rows(gt_CHW.permute(1, 0, 2))
         lq_whC = self._columns(rows_hCW.permute(2, 0, 1))
@@ -166,23 +175,15 @@ class _Skewed:
         self._response = torch.from_numpy(np.exp(-2 * np.pi**2 * exponent)).float()
         self._whole = whole
 
-    def __call__(self, gt_CHW: Tensor) -> Tensor:
+    def __call__(self, gt_CHW: Pixels) -> Tensor:
         (top, left), (height, width) = self._margins, self._size
-        bottom, right = (w - s - m for w, s, m in zip(self._whole, self._size, self._margins))  # noqa: B905
-        rows = _mirrored(height, top, bottom)
-        columns = _mirrored(width, left, right)
-        spectrum = torch.fft.rfft2(gt_CHW[:, rows][:, :, columns])
-        spectrum *= self._response
+        rows = top, self._whole[0] - height - top
+        columns = left, self._whole[1] - width - left
+        wide_CHW = np.pad(gt_CHW, ((0, 0), rows, columns), mode="reflect")
+        spectrum = torch.fft.rfft2(torch.from_numpy(wide_CHW).float())
+        torch.view_as_real(spectrum).mul_(self._response[..., None])
         blurred = torch.fft.irfft2(spectrum, s=self._whole)
         return blurred[:, top : top + height, left : left + width]
-
-
-def _mirrored(side: int, before: int, after: int) -> Tensor:
-    """Positions in a side of which as many more are wanted on either end, mirrored at it."""
-    positions = torch.arange(-before, side + after)
-    period = max(1, 2 * (side - 1))
-    positions = positions.abs() % period
-    return torch.where(positions < side, positions, period - positions)
 
 
 def _fast_length(least: int) -> int:
@@ -226,7 +227,7 @@ def _blur_weights(side: int, sigma: float) -> Weights:
     reach = min(int(np.ceil(REACH * sigma)), side - 1)
     kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / sigma) ** 2)
     kernel /= kernel.sum()
-    sources = _mirrored(side, reach, reach).numpy()
+    sources = np.pad(np.arange(side), reach, mode="reflect")
     weights = np.zeros((side, side))
     for row in range(side):
         np.add.at(weights[row], sources[row : row + 2 * reach + 1], kernel)

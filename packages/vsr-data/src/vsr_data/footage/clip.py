@@ -31,9 +31,13 @@ class Clip(ABC):
         frames: how many consecutive sharp frames `gt_frames` gives; 0 where there are none but
             those of the windows.
         is_ready_made: whether its low-resolution frames came with it, and are taken as they are.
+        is_sharded: whether each sample of a step is to be drawn from a part of its own, so that
+            processes read few files each.
         group: which of the footage's sources it is of.
         identity: what tells its sharp frames from all others, in this run and the next; empty
             where no other low-resolution frames can be made of them.
+        is_degraded: whether low-resolution frames are more than reduced: what differs from their
+            sharp ones is meant to be undone.
         keeps_reduced: whether `reduced_frames` gives what `gt_frames` are when only reduced.
         lq_size: (height, width) of a low-resolution frame.
         gt_size: (height, width) of a ground-truth frame.
@@ -46,8 +50,10 @@ class Clip(ABC):
     gt_size: Size
     frames: int = 0
     is_ready_made: bool = False
+    is_sharded: bool = False
     group: int = 0
     identity: str = ""
+    is_degraded: bool = False
     keeps_reduced: bool = False
 
     def at(self, step: int) -> "Clip":  # noqa: ARG002 - of clips that change

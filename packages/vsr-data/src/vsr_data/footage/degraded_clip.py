@@ -13,13 +13,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vsr_data.cache import ChangedFramesError, StripReader, entry_key
-from vsr_data.cache.takes import SUFFIX, TakeFolder
-from vsr_data.degradation import Recipe, draw, one_thread, recorded, reduced, reduction_of
+from vsr_data.cache import GIB, ChangedFramesError, StripReader, entry_key
+from vsr_data.cache.takes import TakeFolder
+from vsr_data.degradation import (
+    Recipe,
+    draw,
+    is_plain,
+    one_thread,
+    recorded,
+    reduced,
+    reduction_of,
+)
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import ALL_ROWS, Clip, Footage
-from vsr_data.footage.takes import Renewal, Take, Takes, round_steps, take_generator
+from vsr_data.footage.takes import (
+    Renewal,
+    Take,
+    Takes,
+    round_steps,
+    take_generator,
+    takes_bytes,
+)
 from vsr_data.pixels import Pixels
+from vsr_data.request import Request
 from vsr_settings.degradation import Pipeline
 
 GT_AT_A_TIME: Final = 4  # frames
@@ -36,6 +52,8 @@ class DegradedClip(Clip):
         cache: the folder of the frame cache.
         renewal: when takes are made anew; None keeps the first version, the same in every run.
     """
+
+    is_degraded = True
 
     def __init__(
         self,
@@ -54,7 +72,7 @@ class DegradedClip(Clip):
         self._scale = clip.gt_size[0] // clip.lq_size[0]
         self._renewal, self._step = renewal, 0
         self._seed = None if renewal is None else renewal.seed
-        self._folder = TakeFolder(cache / f"{self._key()}{SUFFIX}")
+        self._folder = TakeFolder(cache, self._key(), f"takes of {self.name}")
         self._open: dict[int, tuple[int, StripReader | None]] = {}
 
     def renewed(self, renewal: Renewal) -> "DegradedClip":
@@ -68,7 +86,7 @@ class DegradedClip(Clip):
         return seen
 
     def weights(self) -> NDArray[np.int64] | None:
-        """As the clip beneath weighs its windows."""
+        """As the clip beneath says them."""
         return self._clip.weights()
 
     def window(self, i: int) -> tuple[Pixels, Pixels]:
@@ -154,14 +172,31 @@ class DegradedClip(Clip):
             yield from self._clip.gt_frames(first, min(GT_AT_A_TIME, stop - first))
 
 
-def degraded(footage: Footage, n_frames: int, pipeline: Pipeline, cache: Path) -> Footage:
-    """Footage seen through a pipeline; ready-made pairs are taken as they are."""
+def degraded(footage: Footage, request: Request) -> Footage:
+    """Footage seen through the pipeline that is asked for; ready-made pairs are taken as they are.
+
+    Raises:
+        DataError: the cache cannot hold its takes.
+    """
+    pipeline = request.pipeline
     if is_plain(pipeline):
         return footage
     clips = tuple(
-        DegradedClip(clip, n_frames, pipeline, cache) if clip.identity else clip
+        DegradedClip(clip, request.n_frames, pipeline, request.cache_folder)
+        if clip.identity
+        else clip
         for clip in footage.clips
     )
+    needed = sum(
+        takes_bytes(clip.frames, clip.lq_size, request)
+        for clip in clips
+        if isinstance(clip, DegradedClip)
+    )
+    if needed > request.cache_gib * GIB:
+        raise DataError(
+            f"degraded frames of {request.setting} need {needed / GIB:.2g} GiB, more than "
+            f"data.cache_gib = {request.cache_gib:g}; raise it, or use fewer frames"
+        )
     return replace(footage, clips=clips)
 
 
@@ -188,8 +223,3 @@ def renewed(footage: Footage, seed: int, samples_per_step: int) -> Footage:
         else:
             clips.append(clip)
     return replace(footage, clips=tuple(clips))
-
-
-def is_plain(pipeline: Pipeline) -> bool:
-    """Whether a pipeline is one of the reductions that the frame cache keeps."""
-    return pipeline == Pipeline(resize=reduction_of(pipeline))

@@ -140,7 +140,7 @@ def _filmed(shots: list[Shot], request: Request) -> Entry:
     if entry is None:
         logger.info("filming %d demo clips into the cache", len(shots))
         try:
-            with store.write(key, Budget(int(request.cache_gib * GIB))) as writer:
+            with store.write(key, Budget(int(request.cache_gib * GIB)), "demo") as writer:
                 for shot in shots:
                     _film(writer, shot, request)
         except CacheFullError as error:

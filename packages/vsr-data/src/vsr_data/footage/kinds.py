@@ -2,42 +2,45 @@
 
 1. the word `demo`: photographs that scikit-image carries;
 2. a folder with `Patches` or `Val/GT`: ready-made pairs;
-3. a folder with `sep_trainlist.txt` or `sep_testlist.txt`: Vimeo-90K's septuplets;
-4. a folder with a `data.mdb`: an LMDB, which has to be converted first;
-5. a folder with videos in it, or a file: videos;
-6. a folder of numbered pictures, or one whose subfolders hold them: clips of pictures.
+3. a folder with a manifest of shards;
+4. a folder with `sep_trainlist.txt` or `sep_testlist.txt`: Vimeo-90K's septuplets;
+5. a folder with a `data.mdb`: an LMDB, which has to be converted first;
+6. a folder with videos in it, or a file: videos;
+7. a folder with tar files in it, or a tar file: shards;
+8. a folder of numbered pictures, or one whose subfolders hold them: clips of pictures.
 
 The first that fits decides.
 """
 
-import os
-from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.hints import LMDB, LMDB_FILE, no_source
+from vsr_data.footage.manifest import MANIFEST, UNFINISHED
 from vsr_data.footage.picture_folders import holds_picture_folders
 from vsr_data.footage.picture_pairs import holds_picture_pairs
-from vsr_data.footage.pictures import is_animated, is_picture
+from vsr_data.footage.pictures import is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
-from vsr_data.footage.videos import SUFFIXES, is_video
+from vsr_data.footage.shards import shard_files
+from vsr_data.footage.videos import is_video
 from vsr_data.request import Request
+from vsr_data.video import is_animation
 from vsr_files import printable
 
 DEMO: Final = "demo"
-MOST_SEEN: Final = 6  # kinds of files that a message counts
-MOST_PROBED: Final = 100  # subfolders that are looked into for a hint
 
-LMDB_FILE: Final = "data.mdb"
-LMDB: Final = (
-    "it is an LMDB database; write its pictures into folders, one a clip, as docs/data.md shows "
-    "under 'LMDB', and name the folder above them"
+UNPREPARED: Final = (
+    "it is not finished; run the same `python -m vsr_data prepare` again, and it goes on"
+)
+PACKED: Final = (".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".tar.zst")
+COMPRESSED: Final = (
+    "its tar files are compressed, and windows are read at any place in them; unpack them to .tar"
 )
 STILL: Final = "it is a still picture in a folder of videos; give pictures a folder of their own"
-ANIMATED: Final = "it is an animated WebP, which libav cannot decode; convert it, as to .mkv"
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,14 @@ class PictureFolders:
     places: tuple[Path, ...]
 
 
-Kind = Demo | Pairs | Septuplets | Videos | PictureFolders
+@dataclass(frozen=True)
+class Shards:
+    """A folder of tar files of windows, or one of them."""
+
+    place: Path
+
+
+Kind = Demo | Pairs | Shards | Septuplets | Videos | PictureFolders
 
 
 @dataclass
@@ -141,33 +151,54 @@ def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
         UnusableFileError: it is none.
     """
     if not place.is_dir():
-        if place.name == LMDB_FILE:
-            raise UnusableFileError(LMDB)
-        if is_picture(place.name):
-            raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
-        return Videos((place,))
+        return _kind_of_file(place)
     if is_match and is_low_resolution(place.name):
         raise UnusableFileError("its name says that its pictures are the low-resolution ones")
-    if holds_picture_pairs(place):
-        return Pairs(place)
-    if holds_septuplets(place):
-        return Septuplets(place)
     try:
-        names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
-        if LMDB_FILE in names:
-            raise UnusableFileError(LMDB)
-        videos = [place / name for name in names if is_video(place / name)]
-        if videos:
-            stills = [place / name for name in names if is_picture(name)]
-            rejected.update({path: ANIMATED if is_animated(path) else STILL for path in stills})
-            return Videos(tuple(videos))
-        if holds_picture_folders(place):
-            return PictureFolders((place,))
+        return _laid_out(place) or _kind_by_files(place, rejected)
     except OSError as error:
         raise UnusableFileError(
             f"it cannot be read: {error.strerror}; mend its permissions or name another source"
         ) from error
-    raise UnusableFileError(_no_source(place, names))
+
+
+def _kind_of_file(place: Path) -> Kind:
+    if place.name == LMDB_FILE:
+        raise UnusableFileError(LMDB)
+    if is_picture(place.name) and not is_animation(place):
+        raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
+    return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
+
+
+def _laid_out(place: Path) -> Kind | None:
+    """The kind of a folder that says by its layout what it is; None for others."""
+    if (place / UNFINISHED).is_dir() and not (place / MANIFEST).exists():
+        raise UnusableFileError(UNPREPARED)
+    if holds_picture_pairs(place):
+        return Pairs(place)
+    if (place / MANIFEST).is_file():
+        return Shards(place)
+    return Septuplets(place) if holds_septuplets(place) else None
+
+
+def _kind_by_files(place: Path, rejected: dict[Path, str]) -> Kind:
+    """The kind of a folder by what is in it."""
+    names = sorted(path.name for path in place.iterdir() if not path.name.startswith("."))
+    if LMDB_FILE in names:
+        raise UnusableFileError(LMDB)
+    videos = [place / name for name in names if is_video(place / name)]
+    pictures = [place / name for name in names if is_picture(name)]
+    if videos or (pictures and is_animation(pictures[0])):
+        moving = [path for path in pictures if is_animation(path)]
+        rejected.update(dict.fromkeys((path for path in pictures if path not in moving), STILL))
+        return Videos(tuple(sorted([*videos, *moving])))
+    if shard_files(place):
+        return Shards(place)
+    if any(name.lower().endswith(PACKED) for name in names):
+        raise UnusableFileError(COMPRESSED)
+    if holds_picture_folders(place):
+        return PictureFolders((place,))
+    raise UnusableFileError(no_source(place, names))
 
 
 def _nothing(rejected: dict[Path, str], request: Request) -> str:
@@ -178,76 +209,3 @@ def _nothing(rejected: dict[Path, str], request: Request) -> str:
         return f"{request.setting}: {reason}"
     more = f"; and {len(others)} more" if others else ""
     return f"{request.setting}: {printable(place)!r}: {reason}{more}"
-
-
-def _no_source(place: Path, names: list[str]) -> str:
-    kinds = ", ".join(kind for kind in (".mp4", ".mkv", ".mov", ".webm", ".gif", ".264"))
-    return (
-        f"there is no video in this folder, which has {_seen(place, names)}; expected files such "
-        f"as {kinds}, numbered pictures, or Patches/GT and Patches/LR with pictures"
-        f"{_hint(place, names)}"
-    )
-
-
-def _seen(place: Path, names: list[str]) -> str:
-    """What a folder holds, in few words."""
-    n_folders = sum((place / name).is_dir() for name in names)
-    suffixes = Counter(
-        Path(name).suffix.lower() or "no suffix" for name in names if not (place / name).is_dir()
-    )
-    ranked = sorted(suffixes.items(), key=lambda item: (-item[1], item[0]))
-    parts = [f"{count} of {printable(suffix)}" for suffix, count in ranked[:MOST_SEEN]]
-    if n_folders:
-        parts.append(f"{n_folders} subfolder{'' if n_folders == 1 else 's'}")
-    return ", ".join(parts) or "nothing in it"
-
-
-def _hint(place: Path, names: list[str]) -> str:
-    """What the user may have meant."""
-    shown = printable(place)
-    if {"GT", "LR"} & set(names):
-        return f"; for pictures give the folder above Patches, {printable(place.parent)!r}"
-    folders = [place / name for name in names if (place / name).is_dir()][:MOST_PROBED]
-    if not folders:
-        return ""
-    if any(_has(folder, LMDB_FILE) for folder in folders):
-        return "; in its subfolders are LMDB databases, which docs/data.md shows how to convert"
-    if any(_holds_video(folder) for folder in folders):
-        return f"; its subfolders have videos: write {shown + '/*/'!r}"
-    clips = next((folder for folder in folders if _holds_clips(folder)), None)
-    if clips is not None:
-        return f"; its subfolders hold folders of pictures: name one, such as {printable(clips)!r}"
-    deeper = (inner for folder in folders for inner in _subfolders(folder))
-    if any(_holds_video(inner) for inner in deeper):
-        return f"; folders further down have videos: write {shown + '/**/*.mp4'!r}"
-    return "; its subfolders have neither"
-
-
-def _has(folder: Path, name: str) -> bool:
-    try:
-        return (folder / name).exists()
-    except OSError:
-        return False
-
-
-def _holds_video(folder: Path) -> bool:
-    try:
-        return any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
-    except OSError:
-        return False
-
-
-def _holds_clips(folder: Path) -> bool:
-    try:
-        return not is_low_resolution(folder.name) and holds_picture_folders(folder)
-    except OSError:
-        return False
-
-
-def _subfolders(folder: Path) -> list[Path]:
-    try:
-        with os.scandir(folder) as entries:
-            names = sorted(entry.name for entry in entries if entry.is_dir())
-    except OSError:
-        return []
-    return [folder / name for name in names[:MOST_PROBED] if not name.startswith(".")]

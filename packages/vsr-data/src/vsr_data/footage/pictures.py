@@ -29,8 +29,6 @@ FORMATS: Final = {
 }
 """What is taken for a picture, by its suffix in lower case."""
 
-WEBP_HEADER: Final = 21  # bytes up to the flags of what WebP extends itself by
-WEBP_ANIMATED: Final = 2
 DEEP_BITS: Final = 16
 BITS_PER_SAMPLE: Final = 258  # tag of TIFF
 
@@ -38,19 +36,6 @@ BITS_PER_SAMPLE: Final = 258  # tag of TIFF
 def is_picture(name: str) -> bool:
     """Whether a file is taken for a picture, by its name."""
     return not name.startswith(".") and Path(name).suffix.lower() in FORMATS
-
-
-def is_animated(path: Path) -> bool:
-    """Whether a file is an animated WebP, by its header."""
-    if FORMATS.get(path.suffix.lower()) != "WEBP":
-        return False
-    try:
-        check_kind(path)
-        with path.open("rb") as file:
-            header = file.read(WEBP_HEADER)
-    except (UnusableFileError, OSError):
-        return False
-    return header[12:16] == b"VP8X" and bool(header[-1] & WEBP_ANIMATED)
 
 
 def picture_size(path: Path) -> Size:

@@ -43,7 +43,7 @@ def read_size(path: Path) -> Size:
     check_kind(path)
     try:
         with path.open("rb") as file:
-            return _size(file.read(HEADER))
+            return size_in(file.read(HEADER))
     except OSError as error:
         raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
 
@@ -60,7 +60,7 @@ def check_png(path: Path) -> Size:
     check_kind(path)
     try:
         with path.open("rb") as file:
-            size = _size(file.read(HEADER))
+            size = size_in(file.read(HEADER))
             file.seek(len(SIGNATURE))
             while _checked_chunk(file) != b"IEND":
                 pass
@@ -92,7 +92,12 @@ def check_kind(path: Path) -> None:
         )
 
 
-def _size(header: bytes) -> Size:
+def size_in(header: bytes) -> Size:
+    """(height, width), by the first `HEADER` bytes of a file.
+
+    Raises:
+        UnusableFileError: it is no PNG, or absurdly large.
+    """
     if header[:8] != SIGNATURE or len(header) < HEADER or header[12:16] != b"IHDR":
         raise UnusableFileError("it is not a PNG file")
     width, height = int.from_bytes(header[16:20]), int.from_bytes(header[20:24])
@@ -136,6 +141,18 @@ def read_rgb(path: Path) -> Pixels:
     read_size(path)
     try:
         data = path.read_bytes()
+    except OSError as error:
+        raise UnusableFileError(f"it cannot be read: {error.strerror}") from error
+    return decoded_rgb(data)
+
+
+def decoded_rgb(data: bytes) -> Pixels:
+    """Decode the bytes of a PNG file, as `read_rgb` does; its header has been looked at.
+
+    Raises:
+        UnusableFileError: they cannot be decoded, or a checksum in them does not match.
+    """
+    try:
         if data[BIT_DEPTH_AT] == 16:
             return deep_rgb(data, "png")
         if data[BIT_DEPTH_AT : BIT_DEPTH_AT + 2] in PLAIN:

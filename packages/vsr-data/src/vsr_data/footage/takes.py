@@ -7,13 +7,16 @@ for it one of the seed, the take and the version: not of who makes it, or when.
 
 import hashlib
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
+from vsr_data.degradation import is_plain
 from vsr_data.pixels import Size
+from vsr_data.request import Request
 from vsr_settings.degradation import Pipeline
 
-VERSIONS_KEPT = 2  # of a take on the disk, at most
+VERSIONS_KEPT: Final = 2  # of a take on the disk, at most; validation has one
 
 
 @dataclass(frozen=True)
@@ -56,10 +59,10 @@ class Takes:
         first, stop = (part * self.windows // self.count for part in (number, number + 1))
         return Take(number, first, stop - first + self.n_frames - 1)
 
-    def bytes_kept(self, lq_size: Size) -> int:
-        """Most bytes that their versions take on the disk at a time."""
-        frames = self.windows + self.count * (self.n_frames - 1)
-        return VERSIONS_KEPT * frames * lq_size[0] * lq_size[1] * 3
+    @property
+    def frames(self) -> int:
+        """Frames of all of them together."""
+        return self.windows + self.count * (self.n_frames - 1)
 
 
 @dataclass(frozen=True)
@@ -82,6 +85,16 @@ class Renewal:
         """The version of a clip's take that a step sees."""
         offset = (self.before + take) * self.round_steps // self.count
         return (step + offset) // self.round_steps
+
+
+def takes_bytes(frames: int, lq_size: Size, request: Request) -> int:
+    """Most bytes that the takes of a clip need in the cache at a time."""
+    windows = frames - request.n_frames + 1
+    if windows < 1 or is_plain(request.pipeline):
+        return 0
+    takes = Takes(windows, request.n_frames, request.pipeline.take)
+    versions = VERSIONS_KEPT if request.role == "train" else 1
+    return versions * takes.frames * lq_size[0] * lq_size[1] * 3
 
 
 def round_steps(pipeline: Pipeline, takes: int, samples_per_step: float) -> int:

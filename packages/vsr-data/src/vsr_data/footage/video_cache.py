@@ -15,6 +15,7 @@ from vsr_data.degradation import degrade
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Rejected
 from vsr_data.footage.reading import FilmReading
+from vsr_data.footage.takes import takes_bytes
 from vsr_data.request import Request
 from vsr_data.video import FrameRange, Header, read_header
 from vsr_data.video.header import count_packets
@@ -146,7 +147,15 @@ def _wanted_bytes(header: Header, request: Request) -> int:
     if header.frames is None:
         return 0
     frame_bytes = header.height * header.width * 3 * (1 + 1 / request.scale**2)
-    return int(FrameRange.parse(request.frames).count(header.frames) * frame_bytes)
+    frames = FrameRange.parse(request.frames).count(header.frames)
+    lq_size = header.height // request.scale, header.width // request.scale
+    return int(frames * frame_bytes) + takes_bytes(frames, lq_size, request)
+
+
+def _bytes_of_takes(survey: Survey) -> int:
+    """What the takes of a source's cached videos need, whether they have been made or not."""
+    segments = [segment for entry in survey.entries.values() for segment in entry.segments]
+    return sum(takes_bytes(one.frames, one.lq.size, survey.request) for one in segments)
 
 
 def check_room(surveys: list[Survey], held: int = 0) -> None:
@@ -161,11 +170,12 @@ def check_room(surveys: list[Survey], held: int = 0) -> None:
             written to.
     """
     requests, store = [one.request for one in surveys], surveys[0].store
-    if not any(one.headers for one in surveys):
+    of_takes = sum(_bytes_of_takes(one) for one in surveys)
+    if not of_takes and not any(one.headers for one in surveys):
         return
     store.check_writable()
     entries = {one.keys[path]: entry for one in surveys for path, entry in one.entries.items()}
-    held += sum(entry.n_bytes for entry in entries.values())
+    held += of_takes + sum(entry.n_bytes for entry in entries.values())
     wanted, limit, free = _wanted(surveys), _limit(requests[0]), store.free_bytes()
     if wanted > min(limit - held, free):  # headers lie: count before refusing
         for one in surveys:
@@ -173,7 +183,8 @@ def check_room(surveys: list[Survey], held: int = 0) -> None:
         wanted = _wanted(surveys)
     if held + wanted > limit:
         count = sum(len(one.headers) for one in surveys)
-        raise _too_much(requests, held + wanted, f"{count} videos to decode")
+        of_which = f", {of_takes / GIB:.2g} GiB of degraded frames" if of_takes else ""
+        raise _too_much(requests, held + wanted, f"{count} videos to decode{of_which}")
     if wanted > free:
         raise DataError(
             f"decoded frames of {_named(requests)} need about {wanted / GIB:.2g} GiB; the disk of "
@@ -206,7 +217,7 @@ def _wanted(surveys: list[Survey]) -> int:
 def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
     request, key, reading = found.request, found.keys[path], FilmReading(path, found.request)
     try:
-        with found.store.write(key, budget) as writer:
+        with found.store.write(key, budget, printable(path)) as writer:
             _keep(writer, reading, request)
     except CacheFullError as error:
         about = max(budget.limit, budget.used + _wanted_bytes(header, request))

@@ -28,7 +28,9 @@ def check_pairs(stream: TrainingStream, scale: int) -> tuple[Finding, ...]:
     """
     keys = [divmod(number, stream.effective_batch) for number in range(SAMPLES)]
     lq, gt = zip(*(stream.sample(*key) for key in keys), strict=True)
-    findings = inspect_pairs(torch.stack(lq) / 255, torch.stack(gt) / 255, scale)
+    findings = inspect_pairs(
+        torch.stack(lq) / 255, torch.stack(gt) / 255, scale, degraded=stream.is_degraded
+    )
     return tuple(_located(finding, stream, keys) for finding in findings)
 
 

@@ -8,7 +8,14 @@ from torch.utils.data import Dataset
 from vsr_data.errors import DataError
 from vsr_data.footage.clip import Footage
 from vsr_data.pixels import Pixels
-from vsr_data.samples.sampling import WindowDraw, choose_cut, sample_generator, turned
+from vsr_data.samples.sampling import (
+    WHOLE,
+    Choice,
+    WindowDraw,
+    choose_cut,
+    sample_generator,
+    turned,
+)
 
 Key = tuple[int, int]  # step, index
 Arrays = tuple[Pixels, Pixels]
@@ -23,13 +30,23 @@ class Cutter(Dataset["Arrays | DataError"]):
         scale: enlargement of each side.
         patch: side of a low-resolution crop, in pixels.
         seed: decides windows, crops and augmentation.
+        samples: of a step, where shards are divided among them.
 
     Raises:
         DataError: there is no clip, or one that is smaller than a patch.
         ValueError: the clips were opened at another scale.
     """
 
-    def __init__(self, footage: Footage, n_frames: int, scale: int, patch: int, seed: int) -> None:
+    def __init__(
+        self,
+        footage: Footage,
+        n_frames: int,
+        scale: int,
+        patch: int,
+        seed: int,
+        *,
+        samples: int | None = None,
+    ) -> None:
         if not footage.clips:
             raise DataError("there are no clips to train on")
         for clip in footage.clips:
@@ -44,11 +61,13 @@ class Cutter(Dataset["Arrays | DataError"]):
         self._clips = footage.clips
         self._draw = WindowDraw(footage)
         self._n_frames, self._scale, self._patch, self._seed = n_frames, scale, patch, seed
+        self._samples = samples
+        self.is_degraded = any(clip.is_degraded for clip in footage.clips)
         self.aside: frozenset[int] = frozenset()
 
     def window(self, key: Key) -> int:
         """The number of a sample's window among those of all clips."""
-        return self._draw.choose(sample_generator(self._seed, *key), self.aside).number
+        return self._choose(sample_generator(self._seed, *key), key).number
 
     def set_aside(self, numbers: Iterable[int]) -> None:
         """Draw windows no more, lowest number first, but never the last one left."""
@@ -68,7 +87,7 @@ class Cutter(Dataset["Arrays | DataError"]):
             DataError: its file has been deleted or damaged.
         """
         rng = sample_generator(self._seed, *key)
-        choice = self._draw.choose(rng, self.aside)
+        choice = self._choose(rng, key)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         lq_THWC, gt_HWC = clip.at(key[0]).crop(choice.window, cut.y, cut.x, self._patch)
@@ -79,10 +98,14 @@ class Cutter(Dataset["Arrays | DataError"]):
     def origin(self, key: Key) -> str:
         """The file, frame and place of a sample."""
         rng = sample_generator(self._seed, *key)
-        choice = self._draw.choose(rng, self.aside)
+        choice = self._choose(rng, key)
         clip = self._clips[choice.clip]
         cut = choose_cut(rng, clip.lq_size, self._patch)
         return f"{clip.origin(choice.window)} at low-resolution x {cut.x}, y {cut.y}"
+
+    def _choose(self, rng: np.random.Generator, key: Key) -> Choice:
+        part = WHOLE if self._samples is None else (key[1], self._samples)
+        return self._draw.choose(rng, self.aside, part)
 
 
 def stack(samples: list[Arrays | DataError]) -> Arrays | DataError:

@@ -22,6 +22,9 @@ from vsr_data.pixels import Pixels, Size
 GROUP_UNITS: Final = 1 << 32
 """What the weights of all sources together come to."""
 
+WHOLE: Final = (0, 1)
+"""The part of a step that is one sample: all of it."""
+
 MOST_TRIES: Final = 10_000
 """Draws of windows that are set aside, after which one is taken of those that are left."""
 
@@ -74,15 +77,23 @@ class WindowDraw:
         units = (max(1, round(share / sum(shares) * GROUP_UNITS)) for share in shares)
         self._group_ends = tuple(accumulate(units))
 
-    def choose(self, rng: np.random.Generator, aside: frozenset[int] = frozenset()) -> Choice:
+    def choose(
+        self,
+        rng: np.random.Generator,
+        aside: frozenset[int] = frozenset(),
+        part: tuple[int, int] = WHOLE,
+    ) -> Choice:
         """Draw one of all windows but those set aside.
 
         Args:
             rng: the sample's generator.
             aside: numbers of windows that are not drawn; never all of them.
+            part: the sample's place in its step, and how many samples that has. A source of shards
+                is divided into as many parts of equal weight, and each sample is drawn from its
+                own: all windows are as likely as ever, and a process reads its shards alone.
         """
         for _ in range(MOST_TRIES):
-            choice = self._any(rng)
+            choice = self._any(rng, part)
             if choice.number not in aside:
                 return choice
         left = [number for number in range(self.windows) if number not in aside]
@@ -90,13 +101,13 @@ class WindowDraw:
         clip = bisect_right(self._ends, number)
         return Choice(clip, number - self._start(clip), number)
 
-    def _any(self, rng: np.random.Generator) -> Choice:
+    def _any(self, rng: np.random.Generator, part: tuple[int, int]) -> Choice:
         group = self._groups[0]
         if len(self._groups) > 1:  # one source takes no number from the generator
             group = self._groups[
                 bisect_right(self._group_ends, int(rng.integers(self._group_ends[-1])))
             ]
-        clip, window = group.choose(rng)
+        clip, window = group.choose(rng, part)
         return Choice(clip, window, self._start(clip) + window)
 
     def _start(self, clip: int) -> int:
@@ -113,6 +124,7 @@ class _Group:
 
     def __init__(self, clips: tuple[Clip, ...], members: list[int]) -> None:
         self._members = members
+        self._is_sharded = all(clips[k].is_sharded for k in members)
         self._ends = tuple(accumulate(clips[k].windows for k in members))
         weights = [clips[k].weights() for k in members]
         self._sums: NDArray[np.int64] | None = None
@@ -123,15 +135,19 @@ class _Group:
             ]
             self._sums = np.cumsum(np.concatenate(filled), dtype=np.int64)
 
-    def choose(self, rng: np.random.Generator) -> tuple[int, int]:
+    def choose(self, rng: np.random.Generator, part: tuple[int, int]) -> tuple[int, int]:
         """Draw a window; returns its clip's number among all, and its own in the clip."""
-        if self._sums is None:
-            place = int(rng.integers(self._ends[-1]))
-        else:
-            drawn = rng.integers(int(self._sums[-1]))
-            place = int(np.searchsorted(self._sums, drawn, side="right"))
+        total = self._ends[-1] if self._sums is None else int(self._sums[-1])
+        place = int(rng.integers(*self._range(total, part)))
+        if self._sums is not None:
+            place = int(np.searchsorted(self._sums, place, side="right"))
         i = bisect_right(self._ends, place)
         return self._members[i], place - (self._ends[i - 1] if i else 0)
+
+    def _range(self, total: int, part: tuple[int, int]) -> tuple[int, int]:
+        number, count = part
+        first, stop = number * total // count, (number + 1) * total // count
+        return (first, stop) if self._is_sharded and first < stop else (0, total)
 
 
 def choose_cut(rng: np.random.Generator, lq_size: Size, patch: int) -> Cut:

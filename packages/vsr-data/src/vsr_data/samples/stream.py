@@ -68,7 +68,7 @@ class TrainingStream:
             raise ValueError(f"rank {rank} of {world_size}, workers {workers} or seed {seed}")
         self.effective_batch = batch_size * accumulation_steps * world_size
         footage = renewed(footage, seed, self.effective_batch)
-        self._cutter = Cutter(footage, n_frames, scale, patch, seed)
+        self._cutter = Cutter(footage, n_frames, scale, patch, seed, samples=self.effective_batch)
         self._batch_size = batch_size
         self._accumulation_steps = accumulation_steps
         self._rank = rank
@@ -92,6 +92,11 @@ class TrainingStream:
         self._check(step, index)
         lq_TCHW, gt_CHW = self._cutter.cut((step, index))
         return torch.from_numpy(lq_TCHW), torch.from_numpy(gt_CHW)
+
+    @property
+    def is_degraded(self) -> bool:
+        """Whether low-resolution frames are more than reduced, so that they need not be clean."""
+        return self._cutter.is_degraded
 
     @property
     def aside(self) -> frozenset[int]:

@@ -3,6 +3,7 @@
 Knows nothing of clips, windows or the frame cache.
 """
 
+from vsr_data.video.animations import is_animation
 from vsr_data.video.colour import (
     YccCoding,
     coding_of,
@@ -35,6 +36,7 @@ __all__ = [
     "coding_of",
     "deinterlaced",
     "frames",
+    "is_animation",
     "marked",
     "mended_frames",
     "nature_of",

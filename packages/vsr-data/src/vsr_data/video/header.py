@@ -7,6 +7,7 @@ import av
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
+from vsr_data.video.animations import is_webp, webp_header
 from vsr_data.video.container import DECODE_ERRORS, opened
 
 
@@ -31,6 +32,8 @@ def read_header(path: Path) -> Header:
     Raises:
         UnusableFileError: it is no video, or its frames are absurdly large.
     """
+    if is_webp(path):
+        return Header(*webp_header(path))
     with opened(path) as (container, stream):
         context = stream.codec_context
         frames = stream.frames or None
@@ -46,6 +49,8 @@ def count_packets(path: Path) -> int:
     Raises:
         UnusableFileError: it is no video.
     """
+    if is_webp(path):
+        return webp_header(path)[-1]
     n_packets = 0
     with opened(path) as (container, stream):
         most = path.stat().st_size

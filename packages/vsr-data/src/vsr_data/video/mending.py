@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vsr_data.errors import UnusableFileError
-from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
+from vsr_data.video.animations import film_frames, has_opacity, refuse_still, rgb_on_black
+from vsr_data.video.decoding import Frame, FrameRange, Tally
 from vsr_data.video.fields import FieldFilter, FieldOrder
 from vsr_data.video.nature import Nature
 from vsr_data.video.tone import ToneMapping
@@ -34,6 +35,8 @@ def mended_frames(
             many as there were; of telecined ones four in five are left: numbers have gaps.
         hdr: what is done where the transfer function is one of HDR.
 
+    What is transparent becomes black.
+
     Yields:
         The frames in the range, each with the number of the one it was made of.
 
@@ -50,10 +53,13 @@ def mended_frames(
             f"it is HDR video ({HDR_NAMES[nature.hdr]}), which data.hdr = 'refuse' leaves out; "
             "'tonemap' brings it to SDR"
         )
-    found: Iterator[Frame] = frames(path, wanted, tally)
+    refuse_still(path)
+    found: Iterator[Frame] = film_frames(path, wanted, tally)
     if nature.fields is not None and interlaced == "mend":
         found = _whole(found, nature.fields, telecined=nature.telecined)
-    if nature.hdr is not None and hdr == "tonemap":
+    if has_opacity(nature.pixel_format):
+        found = (replace(frame, to_rgb=rgb_on_black) for frame in found)
+    elif nature.hdr is not None and hdr == "tonemap":
         to_rgb = ToneMapping(nature.hdr, nature.peak)
         found = (replace(frame, to_rgb=to_rgb) for frame in found)
     yield from found

@@ -12,8 +12,9 @@ import av
 from av import VideoFrame
 
 from vsr_data.errors import UnusableFileError
+from vsr_data.video.animations import film_frames, refuse_still
 from vsr_data.video.container import opened
-from vsr_data.video.decoding import frames
+from vsr_data.video.decoding import FrameRange, frames
 from vsr_data.video.fields import FieldOrder, FieldsSeen
 from vsr_data.video.header import read_header
 from vsr_data.video.side_data import peak_of
@@ -75,6 +76,7 @@ def nature_of(path: Path) -> Nature:
     Raises:
         UnusableFileError: it is no video, its frames are absurdly large, or none can be decoded.
     """
+    refuse_still(path)
     with opened(path) as (container, stream):
         flagged = int(stream.codec_context.field_order)
         codec = stream.codec_context.codec.canonical_name
@@ -117,6 +119,9 @@ def _looked_at(path: Path, seconds: float) -> tuple[VideoFrame, FieldsSeen]:
 
 
 def _some(path: Path, start_s: float, count: int) -> Iterator[VideoFrame]:
+    if path.suffix.lower() == ".webp":
+        yield from (frame.picture for frame in film_frames(path, FrameRange(0, count)))
+        return
     with closing(frames(path, keep_damaged=True, start_s=start_s)) as found:
         for frame in islice(found, count):
             yield frame.picture

@@ -49,6 +49,7 @@ class Watch:
         optimizer: what changes the network.
         platform: where to compute.
         train: the `[train]` section, resolved.
+        degraded: whether training pairs are meant to be more than reduced.
     """
 
     def __init__(
@@ -58,8 +59,11 @@ class Watch:
         optimizer: torch.optim.Optimizer,
         platform: Platform,
         train: Train,
+        *,
+        degraded: bool = False,
     ) -> None:
         self._network = network
+        self._degraded = degraded
         self._loss = loss
         self._optimizer = optimizer
         self._platform = platform
@@ -179,7 +183,9 @@ class Watch:
             with torch.random.fork_rng(devices=[]):
                 case = replace(
                     case,
-                    findings=inspect_pairs(lq, gt, self._network.settings.scale),
+                    findings=inspect_pairs(
+                        lq, gt, self._network.settings.scale, degraded=self._degraded
+                    ),
                     pairs=len(lq),
                     probe=probe(self._network, self._batch, self._platform),
                 )
