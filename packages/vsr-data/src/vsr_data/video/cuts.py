@@ -14,7 +14,7 @@ from typing import Final, Generic, TypeVar
 from av import VideoFrame
 
 from vsr_data.video.decoding import Frame
-from vsr_data.video.likeness import Reducer, SmallPicture, change, contrast, unlikeness
+from vsr_data.video.likeness import Reducer, SmallPicture, change, unlikeness
 
 ItemT = TypeVar("ItemT")
 
@@ -52,7 +52,7 @@ class _Seen(Generic[ItemT]):
 
     @property
     def is_blank(self) -> bool:
-        return contrast(self.small) < BLANK
+        return self.small.contrast < BLANK
 
 
 def with_cuts(frames: Iterable[Frame]) -> Iterator[tuple[Frame, bool]]:

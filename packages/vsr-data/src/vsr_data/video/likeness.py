@@ -3,15 +3,16 @@
 Shape suffixes: 3 planes (luma and both of chroma), H rows, W columns of a small picture.
 """
 
-from typing import Final
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 from av import VideoFrame
 from av.video.reformatter import VideoReformatter
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-SmallPicture = NDArray[np.int16]
-"""`ycc_3HW`, of `HEIGHT` × `WIDTH`."""
+Planes = NDArray[np.int16]
 
 HEIGHT, WIDTH = 36, 64
 BLOCK: Final = 4
@@ -22,6 +23,33 @@ MOST_DOWN, MOST_ACROSS = (
 GRAIN: Final = 2.0
 """Levels of contrast that are no picture yet."""
 MOST_GAIN: Final = 4.0
+
+
+ALIKE: Final = 0.15
+"""Unlikeness below which its exact value tells nothing: light is not looked at any more."""
+
+
+@dataclass(frozen=True)
+class SmallPicture:
+    """A frame, reduced.
+
+    Attributes:
+        ycc_3HW: int16, of `HEIGHT` × `WIDTH`.
+        mean_3: of each plane, in levels.
+        contrast: mean difference from them, of all three planes together.
+    """
+
+    ycc_3HW: Planes
+    mean_3: tuple[float, ...]
+    contrast: float
+
+    @classmethod
+    def of(cls, ycc_3HW: NDArray[Any]) -> "SmallPicture":
+        """Measure planes once."""
+        planes = ycc_3HW.reshape(3, -1).astype(np.float32)
+        mean_3 = np.add.reduce(planes, axis=1, keepdims=True) / planes.shape[1]
+        contrast = float(np.add.reduce(np.abs(planes - mean_3), axis=None)) / planes.shape[1]
+        return cls(ycc_3HW.astype(np.int16), tuple(mean_3[:, 0].tolist()), contrast)
 
 
 class Reducer:
@@ -39,42 +67,42 @@ class Reducer:
         small = self._scaler.reformat(
             picture, WIDTH, HEIGHT, format="yuv444p", interpolation="AREA", threads=1
         )
-        return small.to_ndarray().astype(np.int16)
+        return SmallPicture.of(small.to_ndarray())
 
 
-def contrast(ycc_3HW: SmallPicture) -> float:
-    """Mean difference from the mean, in levels, of all three planes together."""
-    mean_3 = ycc_3HW.mean(axis=(1, 2), keepdims=True)
-    return float(np.abs(ycc_3HW - mean_3).mean(axis=(1, 2)).sum())
-
-
-def change(before_3HW: SmallPicture, after_3HW: SmallPicture) -> float:
+def change(before: SmallPicture, after: SmallPicture) -> float:
     """How much changed in place, of the larger contrast; `unlikeness` is at most this."""
-    difference = float(np.abs(after_3HW - before_3HW).mean(axis=(1, 2)).sum())
-    return difference / (max(contrast(before_3HW), contrast(after_3HW)) + GRAIN)
+    differences = np.abs(after.ycc_3HW - before.ycc_3HW)
+    difference = int(np.add.reduce(differences, axis=None, dtype=np.int32)) / (HEIGHT * WIDTH)
+    return difference / (max(before.contrast, after.contrast) + GRAIN)
 
 
-def unlikeness(before_3HW: SmallPicture, after_3HW: SmallPicture) -> float:
+def unlikeness(before: SmallPicture, after: SmallPicture) -> float:
     """What motion and light do not explain, of the contrast: 0 of frames that are alike."""
-    first, second = contrast(before_3HW), contrast(after_3HW)
-    residual = _residual(before_3HW, after_3HW)
-    gain = min(max((second + 0.01) / (first + 0.01), 1 / MOST_GAIN), MOST_GAIN)
-    old_3, new_3 = (each.mean(axis=(1, 2), keepdims=True) for each in (before_3HW, after_3HW))
-    relit_3HW = ((before_3HW - old_3) * gain + new_3).round().astype(np.int16)
-    relit = _residual(relit_3HW, after_3HW) / (second + GRAIN)
-    return min(residual / (max(first, second) + GRAIN), relit)
+    larger = max(before.contrast, after.contrast) + GRAIN
+    moved = _residual(before.ycc_3HW, after.ycc_3HW) / larger
+    if moved < ALIKE:
+        return moved
+    gain = (after.contrast + 0.01) / (before.contrast + 0.01)
+    gain = min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
+    old_3, new_3 = (np.array(each.mean_3).reshape(3, 1, 1) for each in (before, after))
+    relit_3HW = ((before.ycc_3HW - old_3) * gain + new_3).round().astype(np.int16)
+    return min(moved, _residual(relit_3HW, after.ycc_3HW) / (after.contrast + GRAIN))
 
 
-def _residual(before_3HW: SmallPicture, after_3HW: SmallPicture) -> float:
+def _residual(before_3HW: Planes, after_3HW: Planes) -> float:
     """Mean difference, in levels, where each block comes from where it fits best."""
     edges = ((0, 0), (MOST_DOWN, MOST_DOWN), (MOST_ACROSS, MOST_ACROSS))
-    padded_3HW = np.pad(before_3HW, edges, mode="edge")
-    least: NDArray[np.int64] | None = None
+    windows = sliding_window_view(np.pad(before_3HW, edges, mode="edge"), (HEIGHT, WIDTH), (1, 2))
+    least = np.full((HEIGHT // BLOCK, WIDTH // BLOCK), np.iinfo(np.int16).max, np.int16)
     for down in range(2 * MOST_DOWN + 1):
-        for across in range(2 * MOST_ACROSS + 1):
-            moved_3HW = padded_3HW[:, down : down + HEIGHT, across : across + WIDTH]
-            difference_HW = np.abs(moved_3HW - after_3HW).sum(axis=0)
-            blocks = difference_HW.reshape(HEIGHT // BLOCK, BLOCK, WIDTH // BLOCK, BLOCK)
-            sums = blocks.sum(axis=(1, 3))
-            least = sums if least is None else np.minimum(least, sums)
-    return 0.0 if least is None else float(least.mean()) / BLOCK**2
+        differences = np.abs(windows[:, down] - after_3HW[:, None])  # 3 planes, places across, H, W
+        sums = differences[0] + differences[1] + differences[2]
+        sums = _of_four(_of_four(sums).swapaxes(1, 2)).swapaxes(1, 2)
+        least = np.minimum(least, sums.min(axis=0))
+    return float(least.mean()) / BLOCK**2
+
+
+def _of_four(values: Planes) -> Planes:
+    """Sums of four neighbours along the last axis, which int16 holds."""
+    return values[..., ::4] + values[..., 1::4] + values[..., 2::4] + values[..., 3::4]
