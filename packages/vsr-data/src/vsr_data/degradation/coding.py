@@ -38,6 +38,7 @@ DECODERS: Final[dict[Kind, str]] = {
 RATE: Final = 25  # frames a second that a bit rate is meant for
 LEAST_SIDE: Final = 64  # pixels; under a coding unit, x265 writes beside its memory
 INTERLACED: Final = (1 << 18) | (1 << 29)  # AV_CODEC_FLAG_INTERLACED_DCT and _ME
+SITED_LEFT: Final[frozenset[Kind]] = frozenset({"h264", "h265", "mpeg2"})  # say their decoders
 CAN_INTERLACE: Final[frozenset[Kind]] = frozenset({"h264", "mpeg2"})
 
 

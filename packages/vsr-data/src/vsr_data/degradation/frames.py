@@ -1,8 +1,9 @@
 """Small RGB frames as video keeps them, Y, Cb and Cr, and back as whoever reads video gets them.
 
-Colour is kept at half the resolution where that is asked, each of its samples in the middle of the
-four pixels it stands for, which is where `video.colour` reads it. Frames are padded to even sides
-by repeating their edge, and cropped again.
+Colour is kept at half the resolution where that is asked, each of its samples where `video.colour`
+reads it, so that no colour moves: level with the left ones of the pixels it stands for where the
+decoder says so of its frames, as most do, and amid all four where it does not. Frames are padded to
+even sides by repeating their edge, and cropped again.
 
 Shape suffixes: H and W pixels, h and w of a plane, C channels.
 """
@@ -19,8 +20,11 @@ from vsr_data.pixels import Pixels, Size
 from vsr_data.video.colour import HD_HEIGHT, YccCoding, rgb_from_frame
 from vsr_settings.degradation import Interlacing
 
-Chroma = Literal["444", "420"]
-Planes = list[NDArray[np.float32]]
+Chroma = Literal["full", "amid", "left"]
+"""In full, or halved, each sample amid four pixels or level with the left two of them."""
+
+Plane = NDArray[np.float32]
+Planes = list[Plane]
 
 LIMITED_RANGE: Final = 1  # AVCOL_RANGE_MPEG
 NEARER: Final = 0.75  # weight of that one of a field's two rows which colour between them is nearer
@@ -47,8 +51,8 @@ def whole_frames(lq: Iterable[Pixels], size: Size, chroma: Chroma) -> Iterator[V
     """
     for number, lq_HWC in enumerate(lq):
         luma, *colour = _planes(lq_HWC, size)
-        if chroma == "420":
-            colour = [_halved(plane) for plane in colour]
+        if chroma != "full":
+            colour = [_halved(plane, chroma) for plane in colour]
         yield _frame([luma, *colour], number)
 
 
@@ -114,17 +118,23 @@ def _woven(upper: Planes, lower: Planes, chroma: Chroma) -> Planes:
     planes = []
     for number, (above, below) in enumerate(zip(upper, lower, strict=True)):
         fields = above[::2], below[1::2]
-        if number > 0 and chroma == "420":
-            fields = (_halved(fields[0], NEARER), _halved(fields[1], 1 - NEARER))
+        if number > 0 and chroma != "full":
+            upper_hw, lower_hw = fields
+            fields = _halved(upper_hw, chroma, NEARER), _halved(lower_hw, chroma, 1 - NEARER)
         planes.append(np.stack(fields, axis=1).reshape(-1, fields[0].shape[1]))
     return planes
 
 
-def _halved(plane_hw: NDArray[np.float32], first: float = 0.5) -> NDArray[np.float32]:
+def _halved(plane_hw: Plane, chroma: Chroma, first: float = 0.5) -> Plane:
     """Halve both sides; `first` is the weight of the upper one of two rows."""
     upper, lower, half = (np.float32(weight) for weight in (first, 1 - first, 0.5))
     rows = upper * plane_hw[::2] + lower * plane_hw[1::2]
-    return half * (rows[:, ::2] + rows[:, 1::2])
+    amid = half * (rows[:, ::2] + rows[:, 1::2])
+    if chroma == "amid":
+        return amid
+    before = half * (np.roll(rows[:, 1::2], 1, axis=1) + rows[:, ::2])
+    before[:, 0] = rows[:, 0]
+    return half * (before + amid)  # a quarter, a half and a quarter around the left column
 
 
 def _frame(planes: Planes, number: int) -> VideoFrame:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from vsr_data.degradation.coding import LEAST_SIDE, coded, made_whole
+from vsr_data.degradation.coding import LEAST_SIDE, SITED_LEFT, coded, made_whole
 from vsr_data.degradation.drawing import Recipe, draw
 from vsr_data.degradation.frames import Chroma, padded_size, rgb_frames, whole_frames, woven_frames
 from vsr_data.degradation.noise import noisy
@@ -62,7 +62,9 @@ def recorded(lq: Iterable[Pixels], recipe: Recipe, rng: np.random.Generator) -> 
         multiple=2 if recipe.interlace is None else 4,
         least=2 if recipe.encoding is None else LEAST_SIDE,
     )
-    chroma: Chroma = "420" if recipe.chroma_halved or recipe.encoding else "444"
+    chroma: Chroma = "amid" if recipe.chroma_halved or recipe.encoding else "full"
+    if recipe.encoding is not None and recipe.encoding.kind in SITED_LEFT:
+        chroma = "left"
     if recipe.interlace is None:
         frames = whole_frames(lq_THWC, padded, chroma)
     else:

@@ -59,7 +59,9 @@ def _white_noise(lq_HWC: Pixels, grain: Grain, rng: np.random.Generator) -> NDAr
         return noise_HWC
     expected = lq_HWC * unit
     counted = rng.poisson(expected).astype(np.float32)
-    return noise_HWC * np.float32(grain.sigma) + (counted - expected) / unit
+    noise_HWC *= np.float32(grain.sigma)
+    noise_HWC += (counted - expected) / unit
+    return noise_HWC
 
 
 def _smoothed(noise_HWC: NDArray[np.float32]) -> NDArray[np.float32]:
