@@ -102,7 +102,7 @@ def _usable(found: Survey) -> dict[Path, list[Segment]]:
 def _fitting(entry: Entry, request: Request) -> list[Segment]:
     long = [segment for segment in entry.segments if segment.frames >= request.n_frames]
     if not long:
-        raise UnusableFileError(_why_too_short(entry.account, request))
+        raise UnusableFileError(why_too_short(entry.account, request))
     misfits = [_misfit(entry, segment, request) for segment in long]
     fitting = [segment for segment, misfit in zip(long, misfits, strict=True) if misfit is None]
     if not fitting:
@@ -140,7 +140,8 @@ def _misfit(entry: Entry, segment: Segment, request: Request) -> str | None:
     return misfit
 
 
-def _why_too_short(account: Account, request: Request) -> str:
+def why_too_short(account: Account, request: Request) -> str:
+    """Why no run of a film holds a window."""
     ranged = "" if request.frames == ":" else f" in {request.frames_setting} = {request.frames!r}"
     damage = f", {account.damaged} damaged" if account.damaged else ""
     notes = "".join(f"; {note}" for note in _reasons(account))
