@@ -1,5 +1,6 @@
 """`python -m vsr_data prepare`: chosen windows as files, the same ones whoever stopped it."""
 
+import gc
 import hashlib
 import json
 import operator
@@ -327,6 +328,7 @@ def killed_at(count: int, arguments: list[str]) -> int | None:
     """
     child = os.fork()
     if not child:
+        gc.disable()  # a decoder of the parent's would be freed, and wait for threads it lacks
         left, fsync = iter(range(count)), os.fsync
 
         def die_or_sync(descriptor):
