@@ -53,7 +53,7 @@ class StoredClip(Clip):
         self._active = active or Active.whole(segment.lq.size)
         self.lq_size = self._active.size
         self.gt_size = self.lq_size[0] * self._scale, self.lq_size[1] * self._scale
-        self.identity = f"{entry.folder.name} {segment.numbers[0]} {self._active}"
+        self.identity = f"{entry.folder.name} {segment.gt.offset} {self._active}"
         self._shown_as = shown_as or self.source
         self._numbers = segment.numbers
         self._n_frames = n_frames
