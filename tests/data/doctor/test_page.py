@@ -110,7 +110,7 @@ def test_names_cannot_leave_their_place():
 
 def test_a_refusal_is_said_first_and_why():
     text, _ = checked(REPORTS["refused"])
-    assert text.index("Not fit for training yet") < text.index("it is &lt;empty&gt;")
+    assert text.index("Not fit for training yet") < text.index("It is &lt;empty&gt;")
 
 
 def test_cuts_are_drawn_and_told():
