@@ -12,7 +12,9 @@ def film(path, scenes, role="train", rate=25.0, size=None):
     """A file of scenes: numbers of them, each of so many frames."""
     maker, number = TrailMaker(), 0
     for which, frames in scenes:
-        pictures = scene(which, 1) * frames if size is None else resized(scene(which, 1), *size) * frames
+        pictures = (
+            scene(which, 1) * frames if size is None else resized(scene(which, 1), *size) * frames
+        )
         for i, picture in enumerate(pictures):
             maker.add(number, picture, starts_scene=i == 0)
             number += 1

@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 from typing import Final
 
 from vsr_data.commands import cache, doctor, prepare
@@ -45,11 +46,26 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"error: the output cannot be written: {error.strerror or error}", file=sys.stderr)
         return ExitCode.SETTINGS
-    except KeyboardInterrupt:
-        print("stopped by SIGINT", file=sys.stderr)
-        return 128 + signal.SIGINT
+    except KeyboardInterrupt as interrupt:
+        number = getattr(interrupt, "number", signal.SIGINT)
+        print(f"stopped by {signal.Signals(number).name}", file=sys.stderr)
+        return 128 + int(number)
     return status
 
 
+class Stopped(KeyboardInterrupt):
+    """A signal to stop: what was begun is cleared away."""
+
+    def __init__(self, number: int) -> None:
+        self.number = number
+        super().__init__(signal.Signals(number).name)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    signal.signal(number, signal.SIG_DFL)  # a second one ends us at once
+    raise Stopped(number)
+
+
 if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(main())

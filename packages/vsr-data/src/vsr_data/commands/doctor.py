@@ -48,6 +48,13 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "--out", metavar="DIR", help=f"a folder for a page ({PAGE}) and a contact sheet ({SHEET})"
     )
+    command.add_argument(
+        "--jobs",
+        type=_jobs,
+        metavar="N",
+        help="files read at once, each in a process of its own; as many as cores if left out; 0 "
+        "reads one after the other in this process",
+    )
     command.set_defaults(run=run)
 
 
@@ -62,7 +69,12 @@ def run(options: argparse.Namespace) -> ExitCode:
         _make_folder(options.out)
     errors, console = _console(sys.stderr), _console(sys.stdout)
     with Display(errors) as display:
-        report = diagnose(requests, display.show, patch_is_given=_is_given(loaded, "data.patch"))
+        report = diagnose(
+            requests,
+            display.show,
+            patch_is_given=_is_given(loaded, "data.patch"),
+            processes=options.jobs,
+        )
     if options.json:
         print(as_json(report))
     else:
@@ -103,6 +115,12 @@ def _train(sources: list[str], data: Data) -> str | tuple[Source, ...]:
 def _is_given(loaded: LoadedSettings, path: str) -> bool:
     """Whether somebody chose a setting."""
     return not loaded.sources[path].startswith("default")
+
+
+def _jobs(text: str) -> int:
+    if not text.isdecimal() or len(text) > 4:
+        raise argparse.ArgumentTypeError(f"{printable(text)!r} is no number of processes")
+    return int(text)
 
 
 def _make_folder(out: str) -> None:

@@ -17,12 +17,14 @@ from vsr_data.footage.kinds import (
     Pairs,
     PictureFolders,
     Septuplets,
+    Shards,
     Videos,
     contents_of,
 )
 from vsr_data.footage.picture_folders import open_picture_folders
 from vsr_data.footage.picture_pairs import open_picture_pairs
 from vsr_data.footage.septuplets import open_septuplets
+from vsr_data.footage.shards import open_shards
 from vsr_data.request import Request
 from vsr_data.samples.sampling import spread
 from vsr_data.video import FrameRange, read_header
@@ -134,6 +136,8 @@ def _open(kind: Kind, request: Request, opened: Opened) -> None:
             ]
         case Pairs():
             _take(open_picture_pairs(kind.place, request), request, opened)
+        case Shards():
+            _take(open_shards(kind.place, request), request, opened)
         case Septuplets():
             _take(open_septuplets(kind.place, request), request, opened)
         case PictureFolders():
