@@ -25,6 +25,7 @@ def test_training_films_six_photographs_and_validation_two_others(tmp_path, few_
     assert len(names) == 6
     assert [clip.name for clip in val.clips] == ["chelsea", "coffee"]
     assert not names & {clip.name for clip in val.clips}
+    assert len({clip.identity for clip in train.clips}) == len(train.clips) == 12
     assert {clip.gt_size for clip in train.clips} == {(192, 192)}
     assert {clip.windows for clip in train.clips} == {5}
     assert {clip.windows for clip in val.clips} == {6}

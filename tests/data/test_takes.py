@@ -239,15 +239,3 @@ def test_a_constant_shift_is_found_under_compression():
     gt_NCHW = torch.from_numpy(np.roll(gt, 2, axis=2)).permute(0, 3, 1, 2) / 255
     found = inspect_pairs(lq_NTCHW, gt_NCHW, 3, degraded=True)
     assert found[0].name == "constant misalignment"
-
-
-def test_clips_of_one_entry_have_takes_of_their_own(tmp_path):
-    section = settings(tmp_path, "demo", patch=8, val="demo")
-    footage = open_training(section, MODEL)
-    assert len({clip.identity for clip in footage.clips}) == len(footage.clips)
-    drawn = stream(section)
-    for index in range(8):
-        lq_TCHW, gt_CHW = drawn.sample(0, index)
-        centre = lq_TCHW[2].float()
-        near = gt_CHW.float().unfold(1, 3, 3).unfold(2, 3, 3).mean((-1, -2))
-        assert (centre - near).mean((1, 2)).abs().max() < 12, drawn.origin(0, index)
