@@ -189,8 +189,7 @@ NAMED: Final[dict[DegradationName, Pipeline]] = {
     ),
     "web-video": Pipeline(
         chroma="420",
-        codec=H264(kind="h264", crf=(18, 34)),
-        clean_share=0.1,
+        codec=H264(kind="h264", crf=(17, 33), gop=(8, 250)),
     ),
     "phone": Pipeline(
         blur=AnisotropicBlur(kind="anisotropic", sigma=(0.3, 2.0), share=0.7),
