@@ -116,7 +116,7 @@ class FieldsSeen:
         if not most:
             usual: FieldOrder = "bff" if flagged in LOWER_FIRST else "tff"
             return usual if is_flagged else None
-        bounds = ((UNEVEN, COMBED),)
+        bounds: tuple[tuple[float, float], ...] = ((UNEVEN, COMBED),)
         if hear_flags:
             bounds = FLAGGED if is_flagged else UNFLAGGED
         if not any(least <= x * most and own >= y * least for x, y in bounds):
