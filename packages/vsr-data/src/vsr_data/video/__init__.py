@@ -14,7 +14,8 @@ from vsr_data.video.colour import (
 from vsr_data.video.container import DECODE_ERRORS, PICTURE, opened, reason_of
 from vsr_data.video.cuts import marked, with_cuts
 from vsr_data.video.decoding import Frame, FrameRange, Tally, frames
-from vsr_data.video.fields import FieldOrder, FieldsSeen, deinterlaced
+from vsr_data.video.deinterlacing import deinterlaced
+from vsr_data.video.fields import FieldOrder, FieldsSeen
 from vsr_data.video.header import Header, read_header
 from vsr_data.video.mending import mended_frames
 from vsr_data.video.nature import Nature, nature_of

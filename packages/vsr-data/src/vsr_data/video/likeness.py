@@ -71,10 +71,13 @@ class Reducer:
 
 
 def change(before: SmallPicture, after: SmallPicture) -> float:
-    """How much changed in place, of the larger contrast; `unlikeness` is at most this."""
-    differences = np.abs(after.ycc_3HW - before.ycc_3HW)
-    difference = int(np.add.reduce(differences, axis=None, dtype=np.int32)) / (HEIGHT * WIDTH)
-    return difference / (max(before.contrast, after.contrast) + GRAIN)
+    """How much changed in place, whatever the light did; `unlikeness` is at most this."""
+    larger = max(before.contrast, after.contrast) + GRAIN
+    changed = _difference(before.ycc_3HW, after.ycc_3HW) / larger
+    if changed < ALIKE:
+        return changed
+    relit = _difference(_relit(before, after), after.ycc_3HW) / (after.contrast + GRAIN)
+    return min(changed, relit)
 
 
 def unlikeness(before: SmallPicture, after: SmallPicture) -> float:
@@ -83,11 +86,22 @@ def unlikeness(before: SmallPicture, after: SmallPicture) -> float:
     moved = _residual(before.ycc_3HW, after.ycc_3HW) / larger
     if moved < ALIKE:
         return moved
+    relit_3HW = _relit(before, after)
+    return min(moved, _residual(relit_3HW, after.ycc_3HW) / (after.contrast + GRAIN))
+
+
+def _relit(before: SmallPicture, after: SmallPicture) -> Planes:
+    """A picture with another's contrast and means."""
     gain = (after.contrast + 0.01) / (before.contrast + 0.01)
     gain = min(max(gain, 1 / MOST_GAIN), MOST_GAIN)
     old_3, new_3 = (np.array(each.mean_3).reshape(3, 1, 1) for each in (before, after))
-    relit_3HW = ((before.ycc_3HW - old_3) * gain + new_3).round().astype(np.int16)
-    return min(moved, _residual(relit_3HW, after.ycc_3HW) / (after.contrast + GRAIN))
+    return ((before.ycc_3HW - old_3) * gain + new_3).round().astype(np.int16)
+
+
+def _difference(before_3HW: Planes, after_3HW: Planes) -> float:
+    """Mean difference, in levels, in place."""
+    differences = np.abs(after_3HW - before_3HW)
+    return int(np.add.reduce(differences, axis=None, dtype=np.int32)) / (HEIGHT * WIDTH)
 
 
 def _residual(before_3HW: Planes, after_3HW: Planes) -> float:

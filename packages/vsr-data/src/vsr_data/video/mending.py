@@ -8,7 +8,8 @@ from typing import Final, Literal
 from vsr_data.errors import UnusableFileError
 from vsr_data.video.animations import film_frames, has_opacity, refuse_still, rgb_on_black
 from vsr_data.video.decoding import Frame, FrameRange, Tally
-from vsr_data.video.fields import FieldFilter, FieldOrder
+from vsr_data.video.deinterlacing import FieldFilter
+from vsr_data.video.fields import FieldOrder
 from vsr_data.video.nature import Nature
 from vsr_data.video.tone import ToneMapping
 
