@@ -21,7 +21,9 @@ def add_to(commands: Commands) -> None:
     command = commands.add_parser(
         "prepare", help="write chosen windows as pictures or as WebDataset shards"
     )
-    command.add_argument("source", type=a_source, metavar="SOURCE", help="as `data.train` takes them")
+    command.add_argument(
+        "source", type=a_source, metavar="SOURCE", help="as `data.train` takes them"
+    )
     command.add_argument("out", metavar="OUT", help="a folder: new, or begun before")
     add_settings(command)
     command.add_argument(
