@@ -100,6 +100,14 @@ def test_several_series_in_one_folder_are_clips_of_their_own(tmp_path):
 # Order and gaps
 
 
+def test_series_whose_names_differ_in_a_separator_alone_are_both_used(tmp_path):
+    root = tmp_path / "mixed"
+    write_pictures(root, 6, name="a_{:03d}.png")
+    write_pictures(root, 5, name="a{:03d}.png")
+    footage = training(tmp_path, root)
+    assert sorted((clip.name, clip.frames) for clip in footage.clips) == [("a", 5), ("a (2)", 6)]
+
+
 def test_a_missing_number_ends_a_clip_and_no_window_crosses_it(tmp_path):
     root = tmp_path / "000"
     write_pictures(root, 16)
@@ -212,6 +220,18 @@ def test_ready_made_frames_that_do_not_fit_are_not_taken_and_it_is_said(tmp_path
     assert "X3' are not used: '" in found
     assert "has no picture of number 5" in found
     assert "lq' are not used: number 0 of '000' is 18×12; of 72×48 at model.scale = 3" in found
+
+
+def test_ready_made_frames_that_some_clips_lack_are_told(tmp_path):
+    for clip, count in (("000", 6), ("001", 5)):
+        frames = write_pictures(tmp_path / "GT" / clip, 6, 48, 64)
+        write_reduced(tmp_path / "BIx4" / clip, frames[:count], 4, names(count))
+    footage = training(tmp_path, tmp_path / "GT", AT_4)
+    assert [clip.is_ready_made for clip in footage.clips] == [True, False]
+    used, unused = footage.notes
+    assert used.startswith("low-resolution frames of 1 clip are those of")
+    assert "are not used for some clips: " in unused
+    assert "has no picture of number 5" in unused
 
 
 def test_a_degradation_of_ones_own_makes_its_own_frames(tmp_path):

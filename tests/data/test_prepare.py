@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data.makers import SHARED, noise_video
+from data.makers import SHARED, noise_video, picture, write_pictures, write_video
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -295,6 +295,29 @@ def test_other_footage_into_the_same_folder_is_refused(tmp_path, films, capsys):
     assert "other footage" in capsys.readouterr().err
 
 
+def test_a_film_that_shows_something_else_at_the_same_size_is_other_footage(
+    tmp_path, films, capsys
+):
+    raw = {"codec": "rawvideo", "pix_fmt": "bgr24"}
+    film = noise_video(films / "raw.avi", 9, **raw)
+    out, size = tmp_path / "out", film.stat().st_size
+    assert prepare(tmp_path, films, out, "--windows=6") == 0
+    unfinish(out)
+    write_video(film, [picture(48, 60, 100 + i) for i in range(9)], **raw)
+    assert film.stat().st_size == size
+    assert prepare(tmp_path, films, out, "--windows=6") == ExitCode.DATA
+    assert "other footage" in capsys.readouterr().err
+
+
+def test_pictures_that_changed_are_other_footage(tmp_path, capsys):
+    folder, out = tmp_path / "pictures", tmp_path / "out"
+    write_pictures(folder, 9)
+    assert prepare(tmp_path, folder, out) == 0
+    Image.new("RGB", (60, 48)).save(folder / "00000003.png")
+    assert prepare(tmp_path, folder, out) == ExitCode.DATA
+    assert "other footage" in capsys.readouterr().err
+
+
 def test_a_folder_with_other_files_in_it_is_refused(tmp_path, films, capsys):
     assert prepare(tmp_path, films, films) == ExitCode.DATA
     assert "it holds other files; name a new or an empty folder" in capsys.readouterr().err
@@ -418,7 +441,7 @@ def test_every_broken_file_is_used_or_has_a_reason(tmp_path, capsys):
     assert prepare(tmp_path, folder, out, "--windows=60", **more) == 0
     head = json.loads((out / MANIFEST).read_text().splitlines()[0])
     reasons = dict(head["rejected"])
-    used = {row["source"] for row in rows(out)}
+    used = {name for name, _ in head["films"]}
     for path in folder.iterdir():
         assert str(path) in used or reasons[str(path)]
     assert "Traceback" not in capsys.readouterr().err

@@ -371,3 +371,8 @@ def test_windows_are_numbers_and_not_objects(tmp_path):
     again = os.open(os.devnull, os.O_RDONLY)
     os.close(again)
     assert again == lowest_free
+
+
+def test_a_pattern_names_shards(prepared):
+    footage = training(prepared / "out/train-*.tar")
+    assert footage.windows == training(prepared / "out").windows

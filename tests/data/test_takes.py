@@ -1,5 +1,7 @@
 """Takes are made when wanted, kept twice at most, and are the same whoever makes them."""
 
+import os
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -7,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from data.makers import MODEL, data, write_pair, write_video
+from data.makers import MODEL, data, noise_video, write_pair, write_pictures, write_video
 from data.test_degraded_takes import moving
 from hypothesis import given
 from hypothesis import strategies as st
@@ -105,7 +107,7 @@ def test_a_window_is_cut_from_one_take_made_by_the_pure_function(tmp_path, film)
     clip = open_validation(section, MODEL).clips[0]
     for i in (0, 3, 7, 8, 15, 21):
         take = clip.takes.of_window(i)
-        rng = take_generator(None, clip._clip.identity, take.first, 0)
+        rng = take_generator(None, clip._clip.content, take.first, 0)
         frames = gt_THWC[take.first : take.first + take.frames]
         lq_THWC = degraded_take(frames, PIPELINE, 3, rng)
         lq, gt = clip.window(i)
@@ -239,3 +241,25 @@ def test_a_constant_shift_is_found_under_compression():
     gt_NCHW = torch.from_numpy(np.roll(gt, 2, axis=2)).permute(0, 3, 1, 2) / 255
     found = inspect_pairs(lq_NTCHW, gt_NCHW, 3, degraded=True)
     assert found[0].name == "constant misalignment"
+
+
+@pytest.mark.parametrize("kind", ["film", "pictures"])
+def test_a_copy_of_footage_is_degraded_as_the_original(tmp_path, kind):
+    """A run goes on elsewhere, and processes on several machines read copies of their own."""
+    here, there = tmp_path / "here" / "x", tmp_path / "there" / "x"
+    if kind == "film":
+        for folder in (here, there):
+            folder.mkdir(parents=True)
+            noise_video(folder / "a.mkv", 12)
+    else:
+        write_pictures(here, 12)
+        shutil.copytree(here, there)
+    for path in there.iterdir():
+        os.utime(path, ns=(1, 1))
+    noise = {"noise": {"kind": "gaussian", "sigma": 8.0}}
+    one, other = (
+        open_validation(data(tmp_path, place, degradation=noise), MODEL).clips[0]
+        for place in (here, there)
+    )
+    assert one.is_degraded
+    assert np.array_equal(one.window(1)[0], other.window(1)[0])

@@ -118,6 +118,25 @@ def test_hdr_video_is_mapped_refused_or_kept(tmp_path, transfer, name):
         next(mended_frames(path, nature, hdr="refuse"))
 
 
+def test_hdr_video_with_opacity_is_mapped_and_on_black(tmp_path):
+    path = tmp_path / "a.mkv"
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("ffv1", rate=25)
+        stream.height, stream.width, stream.pix_fmt = 32, 48, "yuva420p10le"
+        stream.codec_context.color_trc, stream.codec_context.color_range = 16, 2
+        for _ in range(3):
+            frame = av.VideoFrame(48, 32, "yuva420p10le")
+            for plane, value in zip(frame.planes, (594, 512, 512, 1023), strict=True):
+                rows = np.full(plane.buffer_size // 2, value, "<u2").reshape(plane.height, -1)
+                rows[: rows.shape[0] // 2 * (value == 1023)] = 0
+                plane.update(rows.tobytes())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    rgb_HWC = next(mended_frames(path, nature_of(path))).rgb()
+    assert np.unique(rgb_HWC[:16]).tolist() == [0]
+    assert 215 <= rgb_HWC[16:].min() <= rgb_HWC[16:].max() < 255
+
+
 def test_reference_white_of_pq_is_bright_and_its_dark_is_not_lifted(tmp_path):
     white, dark = (
         next(mended_frames(path, nature_of(path))).rgb()[0, 0, 0]

@@ -65,10 +65,24 @@ def test_no_path_raises(text):
         ("films/?.mp4", "films/a.mp4", True),
         ("films/*", "films/a/b", False),
         ("films/*.mkv", "films/a.mp4", False),
-        ("films [1]", "films 1", False),
+        ("films [1]", "films 1", True),  # where there is no folder of the first name
+        ("films/**/*.mp4", "films/a/b/c.mp4", True),
+        ("films/**/*.mp4", "films/c.mp4", True),
+        ("films/**/*.mp4", "film/c.mp4", False),
+        ("films/[ab].mp4", "films/a.mp4", True),
         ("films [1]", "films [1]", True),
         ("films", "films/a", False),
     ],
 )
 def test_a_pattern_takes_in_what_it_matches_name_by_name(source, other, takes):
     assert takes_in(source, other) is takes
+
+
+def test_a_folder_takes_in_its_files_and_no_folder_of_it(tmp_path):
+    folder = tmp_path / "films [1]"
+    (folder / "inner").mkdir(parents=True)
+    (folder / "a.mp4").touch()
+    (tmp_path / "films 1").mkdir()
+    assert takes_in(str(folder), str(folder / "a.mp4"))
+    assert not takes_in(str(folder), str(folder / "inner"))
+    assert not takes_in(str(folder), str(tmp_path / "films 1"))

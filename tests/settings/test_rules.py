@@ -121,6 +121,8 @@ def test_what_a_pipeline_hardly_means_is_warned_of_not_refused():
     assert "resize is 'subsample'" in jagged
     blur = "blur = {kind = 'gaussian', sigma = 1.6}"
     assert warnings(f"data.degradation={{resize = 'subsample', {blur}}}") == []
+    (mixed,) = warnings(f"data.degradation={{resize = 'subsample', clean_share = 0.2, {blur}}}")
+    assert "resize is 'subsample'" in mixed
     (idle,) = warnings(f"data.degradation={{clean_share = 1, {blur}}}")
     assert "clean_share is 1, which leaves every take without its blur" in idle
 

@@ -9,12 +9,19 @@ import torch
 from skimage.color import rgb2ycbcr
 from skimage.metrics import peak_signal_noise_ratio, structural_similarity
 
-from vsr_data import Clip
+from vsr_data import Clip, DataError, Footage
 from vsr_device import choose_platform
 from vsr_model import Network
 from vsr_settings import Model
 from vsr_train.__main__ import main
-from vsr_train.protocol import PROTOCOLS, ProtocolName, mean, measure, under_protocol
+from vsr_train.protocol import (
+    PROTOCOLS,
+    ProtocolName,
+    mean,
+    measure,
+    protocol_clips,
+    under_protocol,
+)
 from vsr_train.report.protocol import differences
 
 MODEL = Model(n_feats=4, n_blocks=2, n_frames=3, scale=2)
@@ -144,3 +151,8 @@ def test_published_figures_rise_and_name_their_source():
         rows = [dataclasses.astuple(row) for row in protocol.published]
         assert [row[1] for row in rows] == sorted(row[1] for row in rows)
         assert all(row[3] for row in rows)
+
+
+def test_single_windows_are_no_clips_to_measure(clip):
+    with pytest.raises(DataError, match="'calendar' holds single windows"):
+        protocol_clips(Footage((clip,)), PROTOCOLS["vid4"])

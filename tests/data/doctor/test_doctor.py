@@ -5,10 +5,11 @@ import os
 
 import numpy as np
 import pytest
-from data.makers import write_pair, write_video
-from data.scenes import resized, scene
+from data.makers import MODEL, data, write_pair, write_video
+from data.scenes import letterboxed, resized, scene
 from PIL import Image
 
+from vsr_data import open_training
 from vsr_data.__main__ import main
 
 X264 = {"codec": "libx264", "pix_fmt": "yuv420p"}
@@ -210,6 +211,24 @@ def test_nothing_to_look_at_is_refused(capsys):
 def test_settings_that_are_wrong_are_refused(capsys):
     assert main(["doctor", "x", "--set", "data.patch=none"]) == 2
     assert "data.patch" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("source", ["", "a\nb", "x" * 5000])
+@pytest.mark.parametrize("place", ["doctor {}", "doctor x --val {}", "prepare {} out"])
+def test_text_that_is_no_source_is_refused_as_options_are(place, source, capsys):
+    with pytest.raises(SystemExit) as stopped:
+        main([source if word == "{}" else word for word in place.split()])
+    assert stopped.value.code == 2
+    assert "is no source" in capsys.readouterr().err
+
+
+def test_the_largest_patch_it_names_is_one_that_training_takes(tmp_path, capsys):
+    """A low-resolution pixel that has seen a bar is not trained on."""
+    path = write_video(tmp_path / "film.mkv", letterboxed(scene(1, 12), 30))
+    _, report = found(capsys, path, "--set", "data.patch=40")
+    (problem, *_) = report["files"][0]["problems"]
+    (clip,) = open_training(data(tmp_path, path, patch=8), MODEL).clips
+    assert f"lower data.patch to at most {min(clip.lq_size)}" in problem
 
 
 def test_processes_find_what_this_one_finds(films, capsys):

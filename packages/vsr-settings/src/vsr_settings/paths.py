@@ -13,7 +13,7 @@ from vsr_files import expanded
 
 _FOLDER_OF_PATCHES: Final = "Patches"
 _LIST_OF_SEPTUPLETS: Final = "sep_testlist.txt"
-_WILD: Final = "*?"
+_WILD: Final = "*?["
 
 
 def is_file(path: str) -> bool:
@@ -42,7 +42,19 @@ def takes_in(source: str, other: str) -> bool:
     """Whether a source, a path or a pattern such as `films/*`, takes in another path or is it."""
     if same_path(source, other):
         return True
-    pattern, path = (Path(os.path.normpath(expanded(each))).parts for each in (source, other))
-    if len(pattern) != len(path) or not any(mark in source for mark in _WILD):
-        return False
-    return all(fnmatchcase(name, part) for part, name in zip(pattern, path, strict=True))
+    pattern, path = (Path(os.path.normpath(expanded(each))) for each in (source, other))
+    if is_file(other) and path.parent == pattern:  # a folder of videos
+        return True
+    is_pattern = any(mark in source for mark in _WILD) and not os.path.lexists(pattern)
+    return is_pattern and _fits(pattern.parts, path.parts)
+
+
+def _fits(pattern: tuple[str, ...], path: tuple[str, ...]) -> bool:
+    """Whether the parts of a path are those of a pattern, in which `**` is any number of them."""
+    if not pattern:
+        return not path
+    if pattern[:2] == ("**", "**"):
+        return _fits(pattern[1:], path)
+    if pattern[0] == "**":
+        return any(_fits(pattern[1:], path[start:]) for start in range(len(path) + 1))
+    return bool(path) and fnmatchcase(path[0], pattern[0]) and _fits(pattern[1:], path[1:])

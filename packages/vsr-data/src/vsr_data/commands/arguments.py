@@ -3,7 +3,11 @@
 import argparse
 from typing import TypeAlias
 
+from pydantic import ValidationError
+
+from vsr_files import printable
 from vsr_settings import LoadedSettings, read
+from vsr_settings.schema import Source
 
 Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed
 """What `add_subparsers` gives."""
@@ -19,6 +23,16 @@ def add_settings(command: argparse.ArgumentParser) -> None:
         metavar="SECTION.NAME=VALUE",
         help="override a setting; may be repeated",
     )
+
+
+def a_source(text: str) -> str:
+    """A source as an option gives it, held to what `data.train` may be."""
+    try:
+        return Source(path=text).path
+    except ValidationError as error:
+        raise argparse.ArgumentTypeError(
+            f"{printable(text[:60])!r} is no source: write 1 to 4096 characters, none of control"
+        ) from error
 
 
 def settings_of(options: argparse.Namespace) -> LoadedSettings:

@@ -8,7 +8,7 @@ from typing import Final, TextIO
 from rich.console import Console
 from rich.text import Text
 
-from vsr_data.commands.arguments import Commands, add_settings, settings_of
+from vsr_data.commands.arguments import Commands, a_source, add_settings, settings_of
 from vsr_data.doctor import diagnose
 from vsr_data.doctor.as_json import as_json
 from vsr_data.doctor.contact_sheet import contact_sheet, write_contact_sheet
@@ -39,11 +39,14 @@ def add_to(commands: Commands) -> None:
     command.add_argument(
         "sources",
         nargs="*",
+        type=a_source,
         metavar="SOURCE",
         help="as data.train takes them; left out: what the settings say",
     )
     add_settings(command)
-    command.add_argument("--val", metavar="SOURCE", help="validation: looked at, and for leaks")
+    command.add_argument(
+        "--val", type=a_source, metavar="SOURCE", help="validation: looked at, and for leaks"
+    )
     command.add_argument("--json", action="store_true", help="print the findings as JSON")
     command.add_argument(
         "--out", metavar="DIR", help=f"a folder for a page ({PAGE}) and a contact sheet ({SHEET})"

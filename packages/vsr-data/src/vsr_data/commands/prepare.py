@@ -3,7 +3,7 @@
 import argparse
 import sys
 
-from vsr_data.commands.arguments import Commands, add_settings, settings_of
+from vsr_data.commands.arguments import Commands, a_source, add_settings, settings_of
 from vsr_data.preparing.opening import opened_footage
 from vsr_data.preparing.plan import SHARD_BYTES, Wanted
 from vsr_data.preparing.prepare import Outcome, prepare
@@ -21,10 +21,14 @@ def add_to(commands: Commands) -> None:
     command = commands.add_parser(
         "prepare", help="write chosen windows as pictures or as WebDataset shards"
     )
-    command.add_argument("source", metavar="SOURCE", help="as `data.train` takes them")
+    command.add_argument(
+        "source", type=a_source, metavar="SOURCE", help="as `data.train` takes them"
+    )
     command.add_argument("out", metavar="OUT", help="a folder: new, or begun before")
     add_settings(command)
-    command.add_argument("--val", metavar="SOURCE", help="a validation source: whole frames of it")
+    command.add_argument(
+        "--val", type=a_source, metavar="SOURCE", help="a validation source: whole frames of it"
+    )
     command.add_argument("--layout", choices=["pictures", "shards"], default="pictures")
     command.add_argument(
         "--windows", type=_count, metavar="N", help="training windows; left out: frames / n_frames"

@@ -13,10 +13,11 @@ from vsr_data.doctor.drawing import SHOWN, WindowDrawing
 from vsr_data.doctor.findings import Examined, Kind, Series, WindowPicture
 from vsr_data.doctor.fingerprints import TrailMaker
 from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.footage.active import Active
 from vsr_data.footage.appraisal import FilmAppraisal, FrameMeasures, grain_of
 from vsr_data.footage.clip import TYPICAL, Clip
 from vsr_data.footage.reading import FilmReading
-from vsr_data.measures import luma_of, motion, window_weights
+from vsr_data.measures import Bars, luma_of, motion, window_weights
 from vsr_data.pixels import Pixels
 from vsr_data.request import Request
 from vsr_data.video import opened
@@ -66,9 +67,11 @@ class Gatherer:
         motion_N, detail_N, _ = np.array(self._measures, np.float32).reshape(-1, 3).T
         found.series = Series(np.array(self._numbers, np.int64), motion_N, detail_N)
         found.trail = self._trail.trail()
-        top, bottom, left, right = account.bars if self._request.bars == "crop" else (0, 0, 0, 0)
+        bars = Bars(*account.bars) if self._request.bars == "crop" else Bars()
+        top, bottom, _, _ = bars
         scale = self._request.scale
-        found.lq_size = (size[0] - top - bottom) // scale, (size[1] - left - right) // scale
+        lq_size = size[0] // scale, size[1] // scale
+        found.lq_size = Active.within(bars, lq_size, scale).size
         found.pictures = self._drawing.pictures(-(-top // scale), -(-bottom // scale))
 
     def _weights(self, measures: list[FrameMeasures], grain: float) -> NDArray[np.int64]:

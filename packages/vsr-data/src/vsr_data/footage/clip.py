@@ -36,6 +36,8 @@ class Clip(ABC):
         group: which of the footage's sources it is of.
         identity: what tells its sharp frames from all others, in this run and the next; empty
             where no other low-resolution frames can be made of them.
+        content: what tells its sharp frames from others wherever they lie and whenever they were
+            written, so that what is drawn for a clip is drawn for every copy of it.
         is_degraded: whether low-resolution frames are more than reduced: what differs from their
             sharp ones is meant to be undone.
         keeps_reduced: whether `reduced_frames` gives what `gt_frames` are when only reduced.
@@ -53,6 +55,7 @@ class Clip(ABC):
     is_sharded: bool = False
     group: int = 0
     identity: str = ""
+    content: str = ""
     is_degraded: bool = False
     keeps_reduced: bool = False
 

@@ -66,6 +66,7 @@ class DegradedClip(Clip):
         self.name, self.source, self.group = clip.name, clip.source, clip.group
         self.windows, self.frames = clip.windows, clip.frames
         self.lq_size, self.gt_size = clip.lq_size, clip.gt_size
+        self.content = clip.content
         self.pipeline = pipeline
         self.takes = Takes(clip.windows, n_frames, pipeline.take)
         self._clip, self._n_frames, self._cache = clip, n_frames, cache
@@ -114,7 +115,7 @@ class DegradedClip(Clip):
         takes = self.pipeline.model_copy(update={"uses": 1})  # which does not change what they are
         return entry_key(
             kind="takes",
-            clip=self._clip.identity,
+            clip=[self._clip.identity, self._clip.content],
             pipeline=takes.model_dump(mode="json"),
             n_frames=self._n_frames,
             scale=self._scale,
@@ -143,7 +144,7 @@ class DegradedClip(Clip):
         known = self._open.get(take.number)
         if known is not None and known[0] == version:
             return known[1]
-        rng = take_generator(self._seed, self._clip.identity, take.first, version)
+        rng = take_generator(self._seed, self._clip.content, take.first, version)
         recipe = draw(self.pipeline, rng)
         frames = None
         if not (recipe.is_only_reduced and self._keeps(recipe)):

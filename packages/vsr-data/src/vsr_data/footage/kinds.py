@@ -25,7 +25,7 @@ from vsr_data.footage.pictures import is_picture
 from vsr_data.footage.places import places_of
 from vsr_data.footage.ready_made import is_low_resolution
 from vsr_data.footage.septuplets import holds_septuplets
-from vsr_data.footage.shards import shard_files
+from vsr_data.footage.shards import SHARD, shard_files
 from vsr_data.footage.videos import is_video
 from vsr_data.request import Request
 from vsr_data.video import is_animation
@@ -141,7 +141,8 @@ def contents_of(request: Request) -> Contents:
 
 def _is_beside_the_point(place: Path) -> bool:
     """Whether a pattern matched what no one would call a source: a text beside films."""
-    return not is_video(place) and not is_picture(place.name) and not place.is_dir()
+    is_source = is_video(place) or is_picture(place.name) or place.suffix.lower() == SHARD
+    return not is_source and not place.is_dir()
 
 
 def _kind_of(place: Path, rejected: dict[Path, str], *, is_match: bool) -> Kind:
@@ -167,7 +168,7 @@ def _kind_of_file(place: Path) -> Kind:
         raise UnusableFileError(LMDB)
     if is_picture(place.name) and not is_animation(place):
         raise UnusableFileError("it is a single picture; give the folder of numbered pictures")
-    return Shards(place) if place.suffix.lower() == ".tar" else Videos((place,))
+    return Shards(place) if place.suffix.lower() == SHARD else Videos((place,))
 
 
 def _laid_out(place: Path) -> Kind | None:

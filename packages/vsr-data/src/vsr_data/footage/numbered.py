@@ -86,11 +86,11 @@ def numbered_pictures(folder: Path, names: Iterable[str]) -> tuple[list[Numbered
         other = film.setdefault(int(found["number"]), name)
         if other != name:
             rejected[folder / name] = f"it has the same number as {other!r}"
-    several = len(films) > 1
+    labels = _labels(films)
     numbered = [
         Numbered(
             folder,
-            folder / _label(*key) if several else folder,
+            folder / labels[key] if len(films) > 1 else folder,
             tuple(sorted(film)),
             tuple(film[number] for number in sorted(film)),
         )
@@ -109,6 +109,14 @@ def picture_names(folder: Path) -> list[str]:
         return sorted(entry.name for entry in entries if is_picture(entry.name))
 
 
-def _label(before: str, after: str) -> str:
-    """What sets the names of a film's pictures apart from others in the same folder."""
-    return (before + after).strip(" -_.") or "numbers"
+def _labels(films: Iterable[tuple[str, str]]) -> dict[tuple[str, str], str]:
+    """What sets the names of each film's pictures apart from others in the same folder."""
+    labels: dict[tuple[str, str], str] = {}
+    for before, after in sorted(films):
+        label = plain = (before + after).strip(" -_.") or "numbers"
+        tries = 1
+        while label in labels.values():  # as of `a_1.png` beside `a1.png`
+            tries += 1
+            label = f"{plain} ({tries})"
+        labels[before, after] = label
+    return labels

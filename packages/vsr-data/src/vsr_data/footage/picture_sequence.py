@@ -53,7 +53,8 @@ class PictureSequenceClip(Clip):
         self.lq_size = size[0] // scale, size[1] // scale
         self.gt_size = self.lq_size[0] * scale, self.lq_size[1] * scale
         self.is_ready_made = lq is not None
-        self.identity = "" if self.is_ready_made else _identity(gt, self.gt_size)
+        if not self.is_ready_made:
+            self.identity, self.content = _identity_and_content(gt, self.gt_size)
         self._gt, self._gt_names, self._size = gt.folder, gt.names, size
         self._lq = None if lq is None else lq.folder
         self._lq_names = () if lq is None else lq.names
@@ -110,13 +111,18 @@ class PictureSequenceClip(Clip):
         return lq_HWC[top:bottom, left:right]
 
 
-def _identity(gt: Numbered, gt_size: Size) -> str:
-    """A digest of where pictures are, their sizes and the times of their last change."""
-    rows = [f"{gt.folder.resolve()} {gt_size}"]
+def _identity_and_content(gt: Numbered, gt_size: Size) -> tuple[str, str]:
+    """Digests of where pictures are and when they were changed, and of what they are anywhere."""
+    rows, content = [f"{gt.folder.resolve()} {gt_size}"], [f"{gt.folder.name} {gt_size}"]
     for name in gt.names:
         with suppress(OSError):  # reading it will say what is wrong
             stat = (gt.folder / name).stat()
             rows.append(f"{name} {stat.st_size} {stat.st_mtime_ns}")
+            content.append(f"{name} {stat.st_size}")
+    return _digest(rows), _digest(content)
+
+
+def _digest(rows: list[str]) -> str:
     return hashlib.sha256("\n".join(rows).encode("utf-8", "surrogateescape")).hexdigest()
 
 

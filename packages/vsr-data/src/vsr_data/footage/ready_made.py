@@ -88,9 +88,9 @@ class ReadyMade:
             for folder, count in sorted(self.used.items())
         ]
         unused = [
-            f"ready-made frames in {printable(folder)!r} are not used: {self.unused[folder]}"
+            f"ready-made frames in {printable(folder)!r} are not used"
+            f"{' for some clips' if folder in self.used else ''}: {self.unused[folder]}"
             for folder in sorted(self.unused)
-            if folder not in self.used
         ]
         return (*used, *unused)
 

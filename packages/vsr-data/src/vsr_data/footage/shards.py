@@ -8,7 +8,7 @@ from array import array
 from collections import Counter, defaultdict
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -24,6 +24,9 @@ from vsr_files import printable
 from vsr_settings.degradation import Degradation, pipeline_of
 from vsr_settings.degradation_text import restore_degradation, store_degradation
 
+SHARD: Final = ".tar"
+"""Suffix of a shard, in lower case."""
+
 Group = tuple[str, Size]
 """What is a clip's own: a name, and the size of its low-resolution frames."""
 
@@ -35,8 +38,8 @@ def shard_files(place: Path) -> list[Path]:
         OSError: the folder cannot be listed.
     """
     if not place.is_dir():
-        return [place] if place.suffix.lower() == ".tar" else []
-    found = (path for path in place.iterdir() if path.suffix.lower() == ".tar")
+        return [place] if place.suffix.lower() == SHARD else []
+    found = (path for path in place.iterdir() if path.suffix.lower() == SHARD)
     return sorted(path for path in found if not path.name.startswith("."))
 
 

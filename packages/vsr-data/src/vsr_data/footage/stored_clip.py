@@ -1,5 +1,6 @@
 """Clips whose frames lie in the cache: a crop reads only its own rows, and no black bars."""
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -54,6 +55,7 @@ class StoredClip(Clip):
         self.lq_size = self._active.size
         self.gt_size = self.lq_size[0] * self._scale, self.lq_size[1] * self._scale
         self.identity = f"{entry.folder.name} {segment.gt.offset} {self._active}"
+        self.content = f"{segment.gt.size} {_digest(segment.gt.digests)} {self._active}"
         self._shown_as = shown_as or self.source
         self._numbers = segment.numbers
         self._n_frames = n_frames
@@ -112,6 +114,10 @@ class StoredClip(Clip):
                 f"cached frames of {self.source!r} are gone or damaged ({error}); "
                 "start the run again and they are decoded anew"
             ) from error
+
+
+def _digest(digests: tuple[int, ...]) -> str:
+    return hashlib.sha256(" ".join(map(str, digests)).encode()).hexdigest()
 
 
 def _weights(segment: Segment, n_frames: int, grain: float) -> NDArray[np.int64] | None:

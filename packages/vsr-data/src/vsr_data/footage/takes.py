@@ -107,7 +107,7 @@ def take_generator(seed: int | None, clip: str, first: int, version: int) -> np.
 
     Args:
         seed: the run's; None for takes that are the same in every run.
-        clip: what tells the clip's frames from all others.
+        clip: what tells the clip's frames from others, the same for every copy of them.
         first: the take's first frame.
         version: from 0.
     """

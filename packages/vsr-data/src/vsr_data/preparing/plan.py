@@ -6,6 +6,7 @@ folder comes to the same files; what a folder was begun with is kept beside it a
 
 import hashlib
 import json
+import os
 import platform
 import re
 from dataclasses import dataclass
@@ -225,7 +226,8 @@ def _facts(part: Part, clips: tuple[Clip, ...]) -> list[Any]:
         [key, clips[pick.clip].name, *clips[pick.clip].gt_size, pick.window, pick.y, pick.x]
         for key, pick in part.picks
     ]
-    return [part.number, part.role, part.file, rows]
+    contents = [clips[number].content for number in sorted({pick.clip for _, pick in part.picks})]
+    return [part.number, part.role, part.file, rows, contents]
 
 
 def _films(footage: dict[Role, Footage]) -> list[list[Any]]:
@@ -235,9 +237,12 @@ def _films(footage: dict[Role, Footage]) -> list[list[Any]]:
 
 
 def size_of(film: str) -> int | None:
-    """Size of a file in bytes; None where it is none, as the demo."""
+    """Bytes of a file, or of the files in a folder; None where it is neither, as the demo."""
     path = Path(film)
     try:
+        if path.is_dir():
+            with os.scandir(path) as entries:
+                return sum(entry.stat().st_size for entry in entries if entry.is_file())
         return path.stat().st_size if path.is_file() else None
     except (OSError, ValueError):
         return None

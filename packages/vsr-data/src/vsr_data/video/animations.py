@@ -3,7 +3,7 @@
 What is transparent in them, or in any film, is black. A still picture is no film.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -106,9 +106,11 @@ def has_opacity(pixel_format: str) -> bool:
     return any(each.is_alpha for each in VideoFormat(pixel_format).components)
 
 
-def rgb_on_black(picture: VideoFrame) -> Pixels:
-    """Convert a frame to 8-bit RGB before black: `rgb_HWC`, upright."""
-    rgb_HWC = rgb_from_frame(picture)
+def rgb_on_black(
+    picture: VideoFrame, to_rgb: Callable[[VideoFrame], Pixels] = rgb_from_frame
+) -> Pixels:
+    """Convert a frame to 8-bit RGB before black: `rgb_HWC`, upright; `to_rgb` does its colours."""
+    rgb_HWC = to_rgb(picture)
     rgba_HWC = picture.reformat(format="rgba", threads=1).to_ndarray()
     opacity_HW1 = np.rot90(rgba_HWC[..., 3:], quarter_turns(picture.rotation)).astype(np.uint16)
     return ((rgb_HWC * opacity_HW1 + 127) // 255).astype(np.uint8)

@@ -1,17 +1,24 @@
 """A film's frames as training wants them: whole where they were made of fields, and SDR."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
+from av import VideoFrame
+
 from vsr_data.errors import UnusableFileError
+from vsr_data.pixels import Pixels
 from vsr_data.video.animations import film_frames, has_opacity, refuse_still, rgb_on_black
+from vsr_data.video.colour import rgb_from_frame
 from vsr_data.video.decoding import Frame, FrameRange, Tally
 from vsr_data.video.deinterlacing import FieldFilter
 from vsr_data.video.fields import FieldOrder
 from vsr_data.video.nature import Nature
 from vsr_data.video.tone import ToneMapping
+
+ToRgb = Callable[[VideoFrame], Pixels]
 
 HDR_NAMES: Final = {"pq": "PQ", "hlg": "HLG"}
 
@@ -58,12 +65,12 @@ def mended_frames(
     found: Iterator[Frame] = film_frames(path, wanted, tally)
     if nature.fields is not None and interlaced == "mend":
         found = _whole(found, nature.fields, telecined=nature.telecined)
-    if has_opacity(nature.pixel_format):
-        found = (replace(frame, to_rgb=rgb_on_black) for frame in found)
-    elif nature.hdr is not None and hdr == "tonemap":
+    to_rgb: ToRgb = rgb_from_frame
+    if nature.hdr is not None and hdr == "tonemap":
         to_rgb = ToneMapping(nature.hdr, nature.peak)
-        found = (replace(frame, to_rgb=to_rgb) for frame in found)
-    yield from found
+    if has_opacity(nature.pixel_format):
+        to_rgb = partial(rgb_on_black, to_rgb=to_rgb)
+    yield from (replace(frame, to_rgb=to_rgb) for frame in found)
 
 
 def _whole(found: Iterator[Frame], order: FieldOrder, *, telecined: bool) -> Iterator[Frame]:

@@ -128,7 +128,8 @@ def cautions(settings: Settings, *, files: bool) -> Iterator[str]:
     """
     data = settings.data
     pipeline = pipeline_of(data.degradation)
-    if pipeline.resize == "subsample" and (pipeline.blur is None or pipeline.blur.share < 1):
+    is_blurred = pipeline.blur is not None and pipeline.blur.share == 1 and not pipeline.clean_share
+    if pipeline.resize == "subsample" and not is_blurred:
         yield (
             "data.degradation.resize is 'subsample', which makes edges jagged wherever there is no "
             'blur before it; the literature\'s is blur = {kind = "gaussian", sigma = 1.6}'

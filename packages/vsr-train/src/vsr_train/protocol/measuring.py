@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import interpolate
 
-from vsr_data import Clip, Footage
+from vsr_data import Clip, DataError, Footage
 from vsr_data.pixels import Pixels
 from vsr_device import Platform
 from vsr_losses import luma, psnr, ssim
@@ -51,7 +51,17 @@ def under_protocol(settings: Settings, protocol: Protocol) -> Settings:
 
 
 def protocol_clips(footage: Footage, protocol: Protocol) -> tuple[Clip, ...]:
-    """The clips that a protocol names, where all are there; otherwise every clip."""
+    """The clips that a protocol names, where all are there; otherwise every clip.
+
+    Raises:
+        DataError: a clip has single windows, as pairs and shards have, and not every frame.
+    """
+    single = next((clip for clip in footage.clips if not clip.frames), None)
+    if single is not None:
+        raise DataError(
+            f"{single.source!r} holds single windows, and a protocol measures the frames of whole "
+            "clips; name a folder of numbered pictures, or videos"
+        )
     named = {clip.name: clip for clip in footage.clips}
     if protocol.clips and all(name in named for name in protocol.clips):
         return tuple(named[name] for name in protocol.clips)
