@@ -123,7 +123,8 @@ def test_a_blur_is_its_formula_in_float64(kind, finest, one, other, seed):
     parts = np.lib.stride_tricks.sliding_window_view(wide, kernel.shape, axis=(0, 1))
     blurred = np.einsum("yxcij,ij->yxc", parts[1::3, 1::3], kernel)
     lq_HWC = degraded_take(gt_HWC[None], pipeline, SCALE, rng(seed))[0]
-    assert np.abs(lq_HWC - blurred).max() <= 0.6
+    # Half a level of rounding; a sampled ellipse and an exact one differ at the highest frequency.
+    assert np.abs(lq_HWC - blurred).max() <= (0.6 if kind == "gaussian" else 0.9)
 
 
 @pytest.mark.parametrize("name", CODECS)

@@ -41,7 +41,8 @@ def folder_of(tmp_path, name, *files, frames=5) -> Path:
 # Lists
 
 
-def test_sources_of_every_kind_go_together_and_keep_their_weights(tmp_path):
+def test_sources_of_every_kind_go_together_and_keep_their_weights(tmp_path, monkeypatch):
+    monkeypatch.setattr("vsr_data.footage.demo.CLIPS_PER_PHOTO", 1)
     write_pair(tmp_path / "pairs", "a")
     write_pictures(tmp_path / "reds/000", 6)
     films = folder_of(tmp_path, "films", "b.mkv", frames=7)

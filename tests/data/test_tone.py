@@ -48,7 +48,7 @@ def test_the_curve_keeps_the_dark_and_ends_at_white(peak):
     assert (mapped.diff() >= -1e-9).all()
     assert float(mapped[-1]) == pytest.approx(min(peak, WHITE), rel=1e-5)
     dark = light <= 20  # the knee of the highest peak is at 24
-    assert float(mapped[dark][-1]) == pytest.approx(float(light[dark][-1]), rel=1e-6)
+    assert float(mapped[dark][-1]) == pytest.approx(float(light[dark][-1]), rel=1e-4)
     assert (mapped <= light + 1e-6).all()
 
 

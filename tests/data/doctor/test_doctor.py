@@ -175,6 +175,7 @@ def test_folders_of_numbered_pictures_have_a_row_each(tmp_path, capsys):
 
 
 def test_the_demo_can_be_looked_at_and_leaves_nothing_behind(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("vsr_data.footage.demo.CLIPS_PER_PHOTO", 1)
     monkeypatch.setenv("VSR_DATA__CACHE_DIR", str(tmp_path / "cache"))
     code, report = found(capsys, "demo", "--set", "model.n_frames=3", "--set", "data.patch=8")
     assert code == 0
