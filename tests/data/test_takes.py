@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
@@ -27,6 +28,7 @@ from vsr_data import (
 from vsr_data.cache.takes import TakeFolder
 from vsr_data.degradation import degraded_take
 from vsr_data.footage.takes import Renewal, Takes, take_generator
+from vsr_data.samples.sampling import WindowDraw, sample_generator
 from vsr_settings.degradation import H264, NAMED, GaussianNoise, Pipeline
 
 PIPELINE = Pipeline(
@@ -144,6 +146,30 @@ def test_takes_change_with_the_rounds_and_two_versions_of_each_are_kept(tmp_path
     n_bytes = sum(path.stat().st_size for path in take_files(section))
     frame_bytes = clip.lq_size[0] * clip.lq_size[1] * 3
     assert n_bytes <= 2 * clip.takes.frames * frame_bytes + 1000 * len(kept)
+
+
+def test_takes_of_each_source_are_cut_from_as_often_whatever_its_weight(tmp_path):
+    """`uses` times a version on average, though samples are drawn by weight and not by windows."""
+    places = [tmp_path / name for name in ("few", "many")]
+    for number, place in enumerate(places):
+        write_pictures(place, (12, 44)[number], first=100 * number)
+    train = [{"path": str(place), "weight": w} for place, w in zip(places, (3, 1), strict=True)]
+    pipeline = PIPELINE.model_copy(update={"uses": 24})
+    section = data(tmp_path, places[0], train=train, degradation=pipeline)
+    source = stream(section)
+    draw, clips = WindowDraw(open_training(section, MODEL)), source._cutter._clips
+    assert [clip._renewal.round_steps for clip in clips] == [4, 60]
+    uses = Counter()
+    for step in range(400):
+        for index in range(8):
+            choice = draw.choose(sample_generator(3, step, index))
+            clip = clips[choice.clip]
+            take = clip.takes.of_window(choice.window).number
+            uses[clip.group, take, clip._renewal.version(take, step)] += 1
+    for group in (0, 1):
+        last = max(version for of, _, version in uses if of == group)
+        whole = [n for (of, _, v), n in uses.items() if of == group and 0 < v < last - 1]
+        assert np.mean(whole) == pytest.approx(24, rel=0.15)
 
 
 def test_takes_are_others_in_a_run_of_another_seed(tmp_path, film):

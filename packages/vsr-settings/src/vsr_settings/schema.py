@@ -188,7 +188,7 @@ class Data(Section):
     """Folder of decoded frames, shared by runs; decoding a video again is all its loss costs. Where
     there is no home, `~` is in the system's temporary folder."""
     cache_gib: Annotated[float, Field(gt=0, le=1 << 20)] = 20.0
-    """Most disk space the decoded frames of this run's sources may take, in GiB."""
+    """Most disk space that frames of this run's sources may take, decoded and degraded, in GiB."""
 
     def sources(self, role: Literal["train", "val"]) -> tuple[Source, ...]:
         """The sources of a role; one that is plain text has the role's own range of frames."""

@@ -113,6 +113,15 @@ class TakeFolder:
                     path.unlink(missing_ok=True)
 
 
+def takes_in(cache: Path) -> int:
+    """Bytes of all takes in the frame cache, whatever they are of."""
+    total = 0
+    for path in cache.glob("*/*.take"):
+        with contextlib.suppress(OSError):
+            total += path.stat().st_size
+    return total
+
+
 def _strip(path: Path, size: Any, digests: Any) -> Strip:
     height, width = size
     return Strip(path.name, 0, (height, width), tuple(digests))

@@ -23,6 +23,7 @@ from vsr_data.footage.kinds import (
 )
 from vsr_data.footage.picture_folders import open_picture_folders
 from vsr_data.footage.picture_pairs import open_picture_pairs
+from vsr_data.footage.room import Room
 from vsr_data.footage.septuplets import open_septuplets
 from vsr_data.footage.shards import open_shards
 from vsr_data.request import Request
@@ -143,7 +144,7 @@ def _open(kind: Kind, request: Request, opened: Opened) -> None:
         case PictureFolders():
             _take(open_picture_folders(list(kind.places), request), request, opened)
         case Demo():
-            _take(open_demo(request), request, opened)
+            _take(open_demo(request, Room()), request, opened)
         case _:
             assert_never(kind)
 

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from vsr_data.cache import GIB, ChangedFramesError, StripReader, entry_key
+from vsr_data.cache import ChangedFramesError, StripReader, entry_key
 from vsr_data.cache.takes import TakeFolder
 from vsr_data.degradation import (
     Recipe,
@@ -25,14 +25,13 @@ from vsr_data.degradation import (
     reduction_of,
 )
 from vsr_data.errors import DataError
-from vsr_data.footage.clip import ALL_ROWS, Clip, Footage
+from vsr_data.footage.clip import ALL_ROWS, TYPICAL, Clip, Footage
 from vsr_data.footage.takes import (
     Renewal,
     Take,
     Takes,
     round_steps,
     take_generator,
-    takes_bytes,
 )
 from vsr_data.pixels import Pixels
 from vsr_data.request import Request
@@ -174,11 +173,7 @@ class DegradedClip(Clip):
 
 
 def degraded(footage: Footage, request: Request) -> Footage:
-    """Footage seen through the pipeline that is asked for; ready-made pairs are taken as they are.
-
-    Raises:
-        DataError: the cache cannot hold its takes.
-    """
+    """Footage seen through the pipeline that is asked for; ready-made pairs stay as they are."""
     pipeline = request.pipeline
     if is_plain(pipeline):
         return footage
@@ -188,39 +183,36 @@ def degraded(footage: Footage, request: Request) -> Footage:
         else clip
         for clip in footage.clips
     )
-    needed = sum(
-        takes_bytes(clip.frames, clip.lq_size, request)
-        for clip in clips
-        if isinstance(clip, DegradedClip)
-    )
-    if needed > request.cache_gib * GIB:
-        raise DataError(
-            f"degraded frames of {request.setting} need {needed / GIB:.2g} GiB, more than "
-            f"data.cache_gib = {request.cache_gib:g}; raise it, or use fewer frames"
-        )
     return replace(footage, clips=clips)
 
 
 def renewed(footage: Footage, seed: int, samples_per_step: int) -> Footage:
-    """Footage whose takes are made anew as a run goes on.
+    """Footage whose takes are made anew as a run goes on, each source's at the rate of its samples.
 
     Args:
         footage: the clips.
         seed: the run's.
         samples_per_step: the effective batch.
     """
-    made = [clip for clip in footage.clips if isinstance(clip, DegradedClip)]
-    if not made:
-        return footage
-    count = sum(clip.takes.count for clip in made)
-    share = sum(clip.windows for clip in made) / footage.windows
-    steps = round_steps(made[0].pipeline, count, samples_per_step * share)
-    clips: list[Clip] = []
-    before = 0
-    for clip in footage.clips:
-        if isinstance(clip, DegradedClip):
-            clips.append(clip.renewed(Renewal(seed, steps, before, count)))
+    groups = {clip.group for clip in footage.clips}
+    weights = sum(footage.groups[group] for group in groups)
+    clips: dict[str, Clip] = {clip.name: clip for clip in footage.clips}
+    for group in groups:
+        own = [clip for clip in footage.clips if clip.group == group]
+        made = [clip for clip in own if isinstance(clip, DegradedClip)]
+        if not made:
+            continue
+        count = sum(clip.takes.count for clip in made)
+        share = sum(map(_weight, made)) / sum(map(_weight, own)) * footage.groups[group] / weights
+        steps = round_steps(made[0].pipeline, count, samples_per_step * share)
+        before = 0
+        for clip in made:
+            clips[clip.name] = clip.renewed(Renewal(seed, steps, before, count))
             before += clip.takes.count
-        else:
-            clips.append(clip)
-    return replace(footage, clips=tuple(clips))
+    return replace(footage, clips=tuple(clips.values()))
+
+
+def _weight(clip: Clip) -> int:
+    """How often a clip is drawn from, relative to others of its source."""
+    weights = clip.weights()
+    return TYPICAL * clip.windows if weights is None else int(weights.sum())

@@ -10,18 +10,21 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import as_file, files
+from math import prod
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
+from vsr_data.cache import Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError
 from vsr_data.footage.camera import ZOOM, film, path
 from vsr_data.footage.clip import Footage, Rejected
+from vsr_data.footage.room import Room, limit_of
 from vsr_data.footage.stored_clip import StoredClip
+from vsr_data.footage.takes import takes_bytes
 from vsr_data.pixels import Size
 from vsr_data.request import Request
 
@@ -63,14 +66,18 @@ class Shot:
         return self.photo if self.number == 1 else f"{self.photo}#{self.number}"
 
 
-def open_demo(request: Request) -> Footage:
+def open_demo(request: Request, beside: Room) -> Footage:
     """Film the photographs, or take them from the cache.
+
+    Args:
+        request: what they are wanted for.
+        beside: what the run's other sources take, which share `data.cache_gib`.
 
     Raises:
         DataError: no photograph is large enough for `data.patch`, or the cache is too small.
     """
     shots, rejected = _shots(request)
-    entry = _filmed(shots, request)
+    entry = _filmed(shots, request, beside)
     clips = [
         StoredClip(shot.name, "demo", entry, run, request.n_frames, shown_as=f"demo {shot.name}")
         for shot, run in zip(shots, entry.segments, strict=True)
@@ -78,16 +85,34 @@ def open_demo(request: Request) -> Footage:
     return Footage(tuple(sorted(clips, key=lambda clip: clip.name)), tuple(rejected))
 
 
-def check_demo(request: Request) -> None:
+def check_demo(request: Request) -> Room:
     """Refuse a demo that cannot be filmed or kept; film nothing.
+
+    Returns:
+        What it takes in the cache.
 
     Raises:
         DataError: no photograph is large enough for `data.patch`, or the cache is not writable.
     """
     shots, _ = _shots(request)
     store = FrameStore(request.cache_folder)
-    if store.find(_key(shots, request)) is None:
-        store.check_writable()
+    key = _key(shots, request)
+    takes = sum(takes_bytes(shot.frames, _lq_size(shot, request), request) for shot in shots)
+    entry = store.find(key)
+    if entry is not None:
+        return Room((request,), {key: entry.n_bytes}, takes=takes)
+    store.check_writable()
+    coming = sum(shot.frames * 3 * _pixels(shot, request) for shot in shots)
+    return Room((request,), coming={key: coming}, takes=takes)
+
+
+def _lq_size(shot: Shot, request: Request) -> Size:
+    return shot.size[0] // request.scale, shot.size[1] // request.scale
+
+
+def _pixels(shot: Shot, request: Request) -> int:
+    """Of a frame and its low-resolution version."""
+    return prod(shot.size) + prod(_lq_size(shot, request))
 
 
 def _shots(request: Request) -> tuple[list[Shot], list[Rejected]]:
@@ -133,21 +158,21 @@ def _validation(request: Request) -> list[Shot]:
     return shots
 
 
-def _filmed(shots: list[Shot], request: Request) -> Entry:
+def _filmed(shots: list[Shot], request: Request, beside: Room) -> Entry:
     store = FrameStore(request.cache_folder)
     key = _key(shots, request)
     entry = store.find(key)
     if entry is None:
+        room = beside | check_demo(request)
+        room.check(store)
         logger.info("filming %d demo clips into the cache", len(shots))
+        budget = Budget(limit_of(request), room.held)
         try:
-            with store.write(key, Budget(int(request.cache_gib * GIB)), "demo") as writer:
+            with store.write(key, budget, "demo") as writer:
                 for shot in shots:
                     _film(writer, shot, request)
         except CacheFullError as error:
-            raise DataError(
-                f"demo clips need more than data.cache_gib = {request.cache_gib:g} GiB; "
-                "raise data.cache_gib or lower data.patch"
-            ) from error
+            raise room.too_much(room.needed) from error
         entry = store.find(key)
     if entry is None:
         raise DataError(

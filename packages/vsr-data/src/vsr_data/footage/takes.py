@@ -72,8 +72,8 @@ class Renewal:
     Attributes:
         seed: decides what is drawn.
         round_steps: optimiser steps from one version of a take to the next.
-        before: takes of the clips before.
-        count: takes of all clips.
+        before: takes of the source's clips before.
+        count: takes of all clips of the source.
     """
 
     seed: int
@@ -98,7 +98,7 @@ def takes_bytes(frames: int, lq_size: Size, request: Request) -> int:
 
 
 def round_steps(pipeline: Pipeline, takes: int, samples_per_step: float) -> int:
-    """Steps in which every take is cut from `pipeline.uses` times on average."""
+    """Steps in which every take of a source is cut from `pipeline.uses` times on average."""
     return max(1, round(pipeline.uses * takes / samples_per_step))
 
 

@@ -5,16 +5,18 @@ does, so that changing either costs no decoding.
 """
 
 import logging
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 from stat import S_ISREG
 
-from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
+from vsr_data.cache import Budget, CacheFullError, Entry, EntryWriter, FrameStore, entry_key
 from vsr_data.degradation import degrade
-from vsr_data.errors import DataError, UnusableFileError
+from vsr_data.errors import UnusableFileError
 from vsr_data.footage.clip import Rejected
 from vsr_data.footage.reading import FilmReading
+from vsr_data.footage.room import Room, limit_of
 from vsr_data.footage.takes import takes_bytes
 from vsr_data.request import Request
 from vsr_data.video import FrameRange, Header, read_header
@@ -66,21 +68,18 @@ def survey(files: list[Path], request: Request) -> Survey:
     return found
 
 
-def decode_missing(found: Survey, elsewhere: Sequence[tuple[list[Path], Request]]) -> None:
+def decode_missing(found: Survey, beside: Room) -> None:
     """Decode what the cache does not hold yet; `entries` and `rejected` take it up.
 
     Args:
         found: the videos.
-        elsewhere: the videos of the run's other sources and their requests, which share
-            `data.cache_gib`.
+        beside: what the run's other sources take, which share `data.cache_gib`.
 
     Raises:
         DataError: the frames exceed `data.cache_gib` or the disk.
     """
-    held = held_elsewhere([found], elsewhere)
-    check_room([found], held)
-    held += sum(entry.n_bytes for entry in found.entries.values())
-    budget = Budget(_limit(found.request), held)
+    check_room([found], beside)
+    budget = Budget(limit_of(found.request), (beside | room_of(found)).held)
     count = len(found.headers)
     for i, (path, header) in enumerate(found.headers.items(), 1):
         logger.info("decoding %s into the cache (%d of %d)", printable(path.name), i, count)
@@ -124,22 +123,30 @@ def _key(path: Path, request: Request) -> str:
     )
 
 
-def held_elsewhere(
-    surveys: Sequence[Survey], elsewhere: Sequence[tuple[list[Path], Request]]
-) -> int:
-    """Bytes that videos of other sources take in the cache; what sources share counts once."""
-    seen = {key for one in surveys for key in one.keys.values()}
-    total = 0
-    for files, request in elsewhere:
-        for path in files:
-            try:
-                key = _key(path, request)
-            except UnusableFileError:
-                continue
-            entry = None if key in seen else surveys[0].store.find(key)
-            total += 0 if entry is None else entry.n_bytes
-            seen.add(key)
-    return total
+def room_of(found: Survey) -> Room:
+    """What videos take in the cache, and their takes."""
+    lying = {found.keys[path]: entry.n_bytes for path, entry in found.entries.items()}
+    coming = {
+        found.keys[path]: _wanted_bytes(header, found.request)
+        for path, header in found.headers.items()
+    }
+    if not lying and not coming:
+        return Room()
+    return Room((found.request,), lying, coming, _bytes_of_takes(found))
+
+
+def room_held(files: list[Path], request: Request) -> Room:
+    """What those of some videos take that are in the cache already; no header is read."""
+    found = Survey(request, FrameStore(request.cache_folder))
+    for path in files:
+        try:
+            key = found.keys[path] = _key(path, request)
+        except UnusableFileError:
+            continue
+        entry = found.store.find(key)
+        if entry is not None:
+            found.entries[path] = entry
+    return room_of(found)
 
 
 def _wanted_bytes(header: Header, request: Request) -> int:
@@ -162,39 +169,30 @@ def _bytes_of_takes(survey: Survey) -> int:
     return total
 
 
-def check_room(surveys: list[Survey], held: int = 0) -> None:
-    """Refuse videos whose frames the cache will not hold, by their headers.
+def check_room(surveys: list[Survey], beside: Room) -> None:
+    """Refuse what the cache will not hold, by the headers of the videos.
 
     Args:
         surveys: the videos of one source or of several, which share `data.cache_gib`.
-        held: bytes that other sources of the run take already.
+        beside: what else the run takes.
 
     Raises:
         DataError: the frames will exceed `data.cache_gib` or the disk, or the cache cannot be
             written to.
     """
-    requests, store = [one.request for one in surveys], surveys[0].store
-    of_takes = sum(_bytes_of_takes(one) for one in surveys)
-    if not of_takes and not any(one.headers for one in surveys):
+    room = _together(surveys, beside)
+    if not room.coming and not room.takes:
         return
+    store = FrameStore(room.requests[0].cache_folder)
     store.check_writable()
-    entries = {one.keys[path]: entry for one in surveys for path, entry in one.entries.items()}
-    held += of_takes + sum(entry.n_bytes for entry in entries.values())
-    wanted, limit, free = _wanted(surveys), _limit(requests[0]), store.free_bytes()
-    if wanted > min(limit - held, free):  # headers lie: count before refusing
+    if not room.fits(store):  # headers lie: count before refusing
         for one in surveys:
             one.headers = {path: _counted(path, header) for path, header in one.headers.items()}
-        wanted = _wanted(surveys)
-    if held + wanted > limit:
-        count = sum(len(one.headers) for one in surveys)
-        of_which = f", {of_takes / GIB:.2g} GiB of degraded frames" if of_takes else ""
-        raise _too_much(requests, held + wanted, f"{count} videos to decode{of_which}")
-    if wanted > free:
-        raise DataError(
-            f"decoded frames of {_named(requests)} need about {wanted / GIB:.2g} GiB; the disk of "
-            f"data.cache_dir = {requests[0].cache_dir!r} has {free / GIB:.2g} GiB free; "
-            f"use fewer frames with {requests[0].frames_setting}, or another data.cache_dir"
-        )
+        _together(surveys, beside).check(store)
+
+
+def _together(surveys: list[Survey], beside: Room) -> Room:
+    return reduce(or_, [*map(room_of, surveys), beside])
 
 
 def _counted(path: Path, header: Header) -> Header:
@@ -202,20 +200,6 @@ def _counted(path: Path, header: Header) -> Header:
         return replace(header, frames=count_packets(path))
     except UnusableFileError:
         return replace(header, frames=0)  # it has gone; decoding will say so
-
-
-def _limit(request: Request) -> int:
-    return int(request.cache_gib * GIB)
-
-
-def _wanted(surveys: list[Survey]) -> int:
-    """Bytes of the frames that are to be decoded; what two sources share counts once."""
-    wanted = {
-        one.keys[path]: _wanted_bytes(header, one.request)
-        for one in surveys
-        for path, header in one.headers.items()
-    }
-    return sum(wanted.values())
 
 
 def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
@@ -226,7 +210,7 @@ def _decode(found: Survey, path: Path, header: Header, budget: Budget) -> Entry:
     except CacheFullError as error:
         about = max(budget.limit, budget.used + _wanted_bytes(header, request))
         where = f"full at frame {reading.tally.decoded} of {printable(path)!r}"
-        raise _too_much([request], about, where) from error
+        raise Room((request,)).too_much(about, where) from error
     entry = found.store.find(key)
     if entry is None:
         raise UnusableFileError("its cached frames vanished while they were written")
@@ -247,16 +231,3 @@ def _keep(writer: EntryWriter, reading: FilmReading, request: Request) -> None:
         writer.append(number, gt_HWC, lq_HWC, (measures.motion, measures.detail))
     writer.end_run()
     writer.account = reading.account
-
-
-def _too_much(requests: list[Request], needed: int, where: str) -> DataError:
-    return DataError(
-        f"decoded frames of {_named(requests)} need more than data.cache_gib = "
-        f"{requests[0].cache_gib:g} GiB: at least {needed / GIB:.2g} GiB ({where}); raise "
-        f"data.cache_gib, or use fewer frames of each video, as in "
-        f"{requests[0].frames_setting} = ':300'"
-    )
-
-
-def _named(requests: list[Request]) -> str:
-    return " and ".join(request.setting for request in requests)

@@ -1,6 +1,5 @@
 """A video or a folder of videos in, clips out; each video is decoded once and then cached."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
@@ -11,6 +10,7 @@ from vsr_data.footage.appraisal import grain_of
 from vsr_data.footage.clip import Footage
 from vsr_data.footage.names import clip_names
 from vsr_data.footage.remarks import remarks_on
+from vsr_data.footage.room import Room
 from vsr_data.footage.stored_clip import StoredClip
 from vsr_data.footage.video_cache import Survey, decode_missing, survey
 from vsr_data.measures import Bars
@@ -51,22 +51,19 @@ def video_files(source: Path) -> list[Path]:
         ) from error
 
 
-def open_videos(
-    files: list[Path], request: Request, elsewhere: Sequence[tuple[list[Path], Request]]
-) -> Footage:
+def open_videos(files: list[Path], request: Request, beside: Room) -> Footage:
     """Decode what is not in the cache yet, and cut clips.
 
     Args:
         files: the videos.
         request: what they are wanted for.
-        elsewhere: the videos of the run's other sources and their requests, which share
-            `data.cache_gib`.
+        beside: what the run's other sources take, which share `data.cache_gib`.
 
     Raises:
         DataError: the frames exceed `data.cache_gib` or the disk.
     """
     found = survey(files, request)
-    decode_missing(found, elsewhere)
+    decode_missing(found, beside)
     usable = _usable(found)
     names = clip_names({path: max(1, len(usable.get(path, ()))) for path in files})
     clips = [

@@ -1,11 +1,12 @@
 """Videos decoded into the frame cache by several processes, one file each at a time."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from functools import reduce
+from operator import or_
 from pathlib import Path
 
-from vsr_data.cache import GIB, Entry
-from vsr_data.footage.video_cache import Survey, decode_missing, survey
+from vsr_data.footage.room import Room
+from vsr_data.footage.video_cache import Survey, decode_missing, room_of, survey
 from vsr_data.preparing.processes import done_by
 from vsr_data.request import Request
 from vsr_files import printable
@@ -24,28 +25,27 @@ def decode_videos(surveys: list[Survey], processes: int, say: Callable[[str], No
     Raises:
         DataError: the frames exceed `data.cache_gib` or the disk.
     """
-    wanted = {
-        one.keys[path]: (path, one.request) for one in surveys for path in one.headers
+    room = reduce(or_, map(room_of, surveys), Room())
+    jobs = {
+        one.keys[path]: (path, one.request, _beside(room, one, path))
+        for one in surveys
+        for path in one.headers
     }  # what two sources share is decoded once
-    if not wanted:
+    if not jobs:
         return
-    held = {key: entry.n_bytes for one in surveys for key, entry in _entries(one).items()}
-    jobs = [(path, _less(request, sum(held.values()))) for path, request in wanted.values()]
     say(f"decoding {len(jobs)} videos into the frame cache")
-    for i, path in enumerate(done_by(processes, _decode, (), jobs), 1):
+    for i, path in enumerate(done_by(processes, _decode, (), list(jobs.values())), 1):
         say(f"decoded {printable(path)} ({i} of {len(jobs)})")
 
 
-def _decode(job: tuple[Path, Request]) -> Path:
-    path, request = job
-    decode_missing(survey([path], request), [])
+def _decode(job: tuple[Path, Request, Room]) -> Path:
+    path, request, beside = job
+    decode_missing(survey([path], request), beside)
     return path
 
 
-def _entries(found: Survey) -> dict[str, Entry]:
-    return {found.keys[path]: entry for path, entry in found.entries.items()}
-
-
-def _less(request: Request, held: int) -> Request:
-    """The request with what is left of the cache."""
-    return replace(request, cache_gib=max(request.cache_gib - held / GIB, 0.0))
+def _beside(room: Room, found: Survey, path: Path) -> Room:
+    """What is held in the cache beside the frames and takes of one video; small to send."""
+    own = Survey(found.request, found.store, found.keys, headers={path: found.headers[path]})
+    lying = {"all": sum(room.lying.values())}
+    return Room((found.request,), lying, takes=room.takes - room_of(own).takes)
