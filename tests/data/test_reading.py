@@ -122,11 +122,11 @@ def test_what_is_read_depends_on_neither_window_nor_patch_nor_what_only_chooses(
     )
     open_training(data(tmp_path, path), MODEL)
     open_training(data(tmp_path, path, **changes), MODEL)
-    assert len([*(tmp_path / "cache").iterdir()]) == 1
+    assert len([*(tmp_path / "cache").glob("[!.]*")]) == 1
     open_training(data(tmp_path, path, cuts="auto"), MODEL)
     open_training(data(tmp_path, path, hdr="keep"), MODEL)
     open_training(data(tmp_path, path, interlaced="keep"), MODEL)
-    assert len([*(tmp_path / "cache").iterdir()]) == 4
+    assert len([*(tmp_path / "cache").glob("[!.]*")]) == 4
 
 
 def barred(count, bars: Bars) -> list[np.ndarray]:
