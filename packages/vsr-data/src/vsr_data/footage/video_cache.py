@@ -14,7 +14,7 @@ from vsr_data.cache import GIB, Budget, CacheFullError, Entry, EntryWriter, Fram
 from vsr_data.degradation import degrade
 from vsr_data.errors import DataError, UnusableFileError
 from vsr_data.footage.clip import Rejected
-from vsr_data.footage.reading import FilmReading
+from vsr_data.footage.reading import VERSION, FilmReading
 from vsr_data.footage.takes import takes_bytes
 from vsr_data.request import Request
 from vsr_data.video import FrameRange, Header, read_header
@@ -112,6 +112,7 @@ def _key(path: Path, request: Request) -> str:
     wanted = FrameRange.parse(request.frames)
     return entry_key(
         kind="video",
+        reading=VERSION,
         path=str(path.resolve()),
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,
