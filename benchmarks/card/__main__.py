@@ -27,7 +27,11 @@ def main(words=None):
     run = sections.runner(chosen.device, folder, chosen.data or _data())
     minutes = chosen.minutes - (clock() - started) / 60
     whole = plan.run_all(
-        folder, minutes, plan.forked(run), clock, sections={name: plan.SHARES[name] for name in names}
+        folder,
+        minutes,
+        plan.forked(run),
+        clock,
+        sections={name: plan.SHARES[name] for name in names},
     )
     print(f"everything is in {folder}; python benchmarks/render.py --card {folder}")
     return 0 if whole else 1
@@ -50,7 +54,9 @@ def _parsed(words):
 def _data():
     """Return the videos that the project has at hand; None where there are none."""
     places = [ROOT.parent / "shared", ROOT / "shared"]
-    return next((str(each) for place in places if (each := place / "data" / "video").is_dir()), None)
+    return next(
+        (str(each) for place in places if (each := place / "data" / "video").is_dir()), None
+    )
 
 
 if __name__ == "__main__":

@@ -47,7 +47,7 @@ class Deadline:
         return Deadline.after(self.left * share, self.clock)
 
 
-def run_all(folder, minutes, launch, clock, say=print, sections=SHARES):
+def run_all(folder, minutes, launch, clock, *, say=print, sections=SHARES):
     """Run every section within so many minutes; return whether all of them are complete.
 
     Args:

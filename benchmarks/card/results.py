@@ -63,7 +63,7 @@ def read_json(path):
 
 
 def strict(value):
-    """Return what JSON can hold: texts cut to a length, and null for numbers that are not finite."""
+    """Return what JSON can hold: texts cut to a length, null for what is not finite."""
     match value:
         case dict():
             return {str(key): strict(each) for key, each in value.items()}

@@ -1,11 +1,9 @@
-"""A training run without footage: its own network, loss, optimiser and average, on random pixels."""
+"""A training run without footage: network, loss, optimiser and average, on random pixels."""
 
 import numpy as np
 import torch
 from tracer import Formulation
 
-from vsr_device import Platform
-from vsr_losses import HybridLoss
 from vsr_model import Network
 from vsr_train.step import Stepper, TrainingState, WeightAverage, make_optimizer
 
@@ -67,9 +65,7 @@ def random_batch(settings, *, pinned=False):
     model, side, batch = settings.model, settings.data.patch, settings.train.batch_size
     generator = torch.Generator().manual_seed(1)
     shapes = (batch, model.n_frames, 3, side, side), (batch, 3, *[side * model.scale] * 2)
-    made = (
-        torch.randint(256, shape, dtype=torch.uint8, generator=generator) for shape in shapes
-    )
+    made = (torch.randint(256, shape, dtype=torch.uint8, generator=generator) for shape in shapes)
     return tuple(each.pin_memory() if pinned else each for each in made)
 
 
@@ -99,6 +95,3 @@ class MadeClip:
         rng = np.random.default_rng(number)
         shapes = (self._frames, *self.lq_size, 3), (*self.gt_size, 3)
         return [rng.integers(256, size=shape, dtype=np.uint8) for shape in shapes]
-
-
-__all__ = ["OURS", "HybridLoss", "MadeClip", "MadeRun", "Platform", "answering_weights"]

@@ -13,6 +13,7 @@ from vsr_settings import Settings, predict
 from vsr_settings.memory import MIB
 from vsr_train.rehearsal.steps import make_steps
 
+
 @dataclass(frozen=True)
 class Rehearsal:
     """What the steps took, beside what was predicted; MiB and seconds."""

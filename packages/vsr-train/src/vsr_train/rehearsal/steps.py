@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator
+from itertools import islice
 
 import torch
 
@@ -21,10 +22,7 @@ def make_steps(
     processes: Processes = Processes(),  # noqa: B008 - frozen
 ) -> float:
     """Make the steps with a network of their own; return the seconds of the last."""
-    seconds = 0.0
-    for _, seconds in zip(range(STEPS), steps_of(settings, platform, loss, processes), strict=False):
-        pass
-    return seconds
+    return list(islice(steps_of(settings, platform, loss, processes), STEPS))[-1]
 
 
 def steps_of(

@@ -209,7 +209,7 @@ def fastest(timings: Sequence[Timing]) -> Timing | None:
     return min(usable, key=lambda each: each.seconds or 0.0, default=None)
 
 
-def time_way(
+def time_way(  # noqa: PLR0917 - the first three are bound by `card_of`
     settings: Settings,
     platform: Platform,
     loss: HybridLoss,

@@ -1,0 +1,299 @@
+"""Time of a step against other ways to make it, in alternating rounds, as ratios of medians.
+
+Beside it: what the card's matrix product and memory do, the shares of them that a step has, and how
+often a step waits for the device.
+"""
+
+import statistics
+
+import torch
+from measuring import matmul_rate
+from plain import PLAIN
+from torch.autograd import DeviceType
+from torch.profiler import ProfilerActivity, profile, record_function
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from vsr_device import AMP_DTYPES
+from vsr_settings.memory import work_per_sample
+from vsr_train.step.stepper import loss_terms
+
+from .results import reason_of
+from .runs import MadeRun, answering_weights
+
+WAITS = (
+    "cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy",
+    "hipStreamSynchronize", "hipDeviceSynchronize", "aten::_local_scalar_dense",
+)  # fmt: skip
+"""Events of the profiler in which the host waits for what the device has yet to do."""
+BANDWIDTH_ROUNDS = 5
+CAPTURE_WARM_UP = 3
+
+
+def speed(place, deadline, add):
+    """Add the card's own rates, then groups of contenders by network and precision."""
+    rates = _rates(place, deadline, add)
+    cells = [(n, m, p) for p in place.sizes.precisions for n, m in place.sizes.networks.items()]
+    for number, (network, model, precision) in enumerate(cells):
+        cell = {"network": network, "precision": precision}
+        if not place.has_natively(precision):
+            add({"kind": "time", **cell, "reason": "this precision is emulated here"})
+            continue
+        if deadline.passed:
+            add({"kind": "time", **cell, "left_out": "no time was left"})
+            continue
+        part = deadline.part(1 / (len(cells) - number))
+        try:
+            _cell(place, model, cell, rates=rates, deadline=part, add=add)
+        except Exception as error:  # noqa: BLE001 - whatever it is, other cells can be timed
+            add({"kind": "time", **cell, "reason": reason_of(error)})
+        place.give_back()
+
+
+def _rates(place, deadline, add):
+    """Measure the matrix product in each precision, and a copy within the device's memory."""
+    rates = {}
+    for precision in place.sizes.precisions:
+        if deadline.passed or not place.has_natively(precision):
+            continue
+        try:
+            dtype = AMP_DTYPES[precision] or torch.float32
+            rates[precision] = _matmul(place, dtype)
+            add({"kind": "matmul", "precision": precision, "tflops": rates[precision] / 1e12})
+        except Exception as error:  # noqa: BLE001 - shares are then left out
+            add({"kind": "matmul", "precision": precision, "reason": reason_of(error)})
+    try:
+        rates["copy"] = _bandwidth(place)
+        add({"kind": "copy", "gbs": rates["copy"] / 1e9})
+    except Exception as error:  # noqa: BLE001 - shares are then left out
+        add({"kind": "copy", "reason": reason_of(error)})
+    place.give_back()
+    return rates
+
+
+def _matmul(place, dtype):
+    if place.is_card:
+        return matmul_rate(place.device, dtype)
+    side = place.sizes.matmul
+    a = torch.randn(side, side).to(dtype)
+    return 2 * side**3 / max(_seconds(place, lambda: a @ a), 1e-9)
+
+
+def _bandwidth(place):
+    """Bytes read and written per second by the best copy of a large tensor."""
+    size = place.sizes.copied_mib << 20
+    source = torch.empty(size, dtype=torch.uint8, device=place.device)
+    target = torch.empty_like(source)
+    best = min(_seconds(place, lambda: target.copy_(source)) for _ in range(BANDWIDTH_ROUNDS))
+    return 2 * size / max(best, 1e-9)
+
+
+def _cell(place, model, cell, *, rates, deadline, add):
+    """Time every contender of a network in a precision against ours."""
+    contenders = _contenders(place, model, cell["precision"])
+    steps = {}
+    for name, (against, make) in contenders.items():
+        if deadline.passed and steps:
+            add({"kind": "time", **cell, "contender": name, "left_out": "no time was left"})
+            continue
+        try:
+            step = make()
+            step()  # cuDNN tries its kernels, compilers compile
+            steps[name] = against, step
+        except Exception as error:  # noqa: BLE001 - one that fails is a row
+            row = {"kind": "time", **cell, "contender": name, "reason": reason_of(error)}
+            add(row)
+            step = error = None  # what they hold is wanted by the next
+        place.give_back()
+    times = _interleaved(place, {name: step for name, (_, step) in steps.items()}, deadline)
+    medians = {name: statistics.median(each) for name, each in times.items() if each}
+    for name, seconds in medians.items():
+        against = steps[name][0]
+        row = {"kind": "time", **cell, "contender": name, "seconds": seconds}
+        row |= {"rounds": len(times[name]), "against": against}
+        base = medians.get(against)
+        row["ratio"] = seconds / base if base else None
+        add(row)
+    if "ours" not in medians:
+        return
+    del steps
+    place.give_back()
+    _add(
+        add, {"kind": "share", **cell}, lambda: _shares(place, model, cell, rates, medians["ours"])
+    )
+    _add(add, {"kind": "waits", **cell}, lambda: _waits(place, model, cell["precision"]))
+
+
+def _add(add, row, measure):
+    try:
+        add({**row, **measure()})
+    except Exception as error:  # noqa: BLE001 - one that fails is a row
+        add({**row, "reason": reason_of(error)})
+
+
+def _contenders(place, model, precision):
+    """Return what is timed: by name, the contender it is compared with, and what makes its step."""
+    unaligned = model.model_copy(update={"align": "none"})
+    contiguous, last = torch.contiguous_format, torch.channels_last
+
+    def run(its=model, order=contiguous, formulation=None, benchmark=None):
+        settings = place.settings(its, precision)
+        platform = place.platform(settings, memory_format=order)
+        given = {} if formulation is None else {"formulation": formulation}
+        weights = answering_weights(its)
+        made = MadeRun(settings, platform, weights=weights, micro_batches=1, **given)
+        return _with_benchmark(made.step, benchmark)
+
+    def compiled():
+        if place.sizes.compiler is None:
+            raise RuntimeError("torch.compile is left out here")
+        if place.is_card and torch.cuda.get_device_capability(place.device) < (7, 0):
+            raise RuntimeError("Triton needs compute capability 7.0")
+        settings = place.settings(model, precision)
+        platform = place.platform(settings, memory_format=contiguous)
+        made = MadeRun(settings, platform, weights=answering_weights(model), micro_batches=1)
+        made.stepper._network = torch.compile(made.state.network, backend=place.sizes.compiler)  # noqa: SLF001 - the same step
+        return made.step
+
+    return {
+        "ours": ("ours", run),
+        "plain": ("ours", lambda: run(formulation=PLAIN)),
+        "channels_last": ("ours", lambda: run(order=last)),
+        "unaligned": ("unaligned", lambda: run(unaligned)),
+        "old trainer": ("unaligned", lambda: run(unaligned, formulation=PLAIN)),
+        "without cudnn.benchmark": ("ours", lambda: run(benchmark=False)),
+        "no step, backward alone": (
+            "no step, backward alone",
+            lambda: _backward(place, model, precision),
+        ),
+        "CUDA graph": ("no step, backward alone", lambda: _graphed(place, model, precision)),
+        "torch.compile": ("ours", compiled),
+    }
+
+
+def _with_benchmark(step, benchmark):
+    """Return a step that is made with cudnn.benchmark on, unless it says otherwise, on a card."""
+
+    def made():
+        kept = torch.backends.cudnn.benchmark
+        torch.backends.cudnn.benchmark = benchmark if benchmark is not None else True
+        try:
+            return step()
+        finally:
+            torch.backends.cudnn.benchmark = kept
+
+    return made if torch.cuda.is_available() else step
+
+
+def _prepared(place, model, precision):
+    """Return what computes loss and gradients of a batch that is on the device already."""
+    settings = place.settings(model, precision)
+    platform = place.platform(settings, memory_format=torch.contiguous_format)
+    run = MadeRun(settings, platform, weights=answering_weights(model), micro_batches=1)
+    batch = [platform.to_unit(part) for part in run.batches[0]]
+    parameters = list(run.state.network.parameters())
+
+    def backward():
+        for parameter in parameters:
+            parameter.grad = None
+        loss_terms(run.state.network, run.loss, platform, *batch).total.backward()
+
+    return backward
+
+
+def _backward(place, model, precision):
+    return _prepared(place, model, precision)
+
+
+def _graphed(place, model, precision):
+    """Return the same, captured once as a CUDA graph and replayed."""
+    if not place.is_card:
+        raise RuntimeError("CUDA graphs need a card")
+    backward = _prepared(place, model, precision)
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(CAPTURE_WARM_UP):
+            backward()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        backward()
+    return graph.replay
+
+
+def _interleaved(place, steps, deadline):
+    """Return the seconds of every step by name, a round at a time; the first round always ends."""
+    times = {name: [] for name in steps}
+    for number in range(place.sizes.rounds):
+        if number and deadline.passed:
+            break
+        for name, step in steps.items():
+            times[name].append(_seconds(place, step))
+    return times
+
+
+def _seconds(place, step):
+    start = place.now()
+    step()
+    return place.now() - start
+
+
+def _shares(place, model, cell, rates, seconds):
+    """Return a step's arithmetic and traffic per second as shares of what the card does at best."""
+    settings = place.settings(model, cell["precision"])
+    one = settings.train.model_copy(update={"accumulation_steps": 1})
+    settings = settings.model_copy(update={"train": one})
+    flops = work_per_sample(settings).total * settings.train.batch_size
+    run = MadeRun(settings, place.platform(settings), weights=answering_weights(model))
+    with Traffic() as traffic:
+        run.step()
+    row = {"tflop": flops / 1e12, "gb": traffic.bytes / 1e9, "seconds": seconds}
+    if cell["precision"] in rates:
+        row["of_matmul"] = flops / seconds / rates[cell["precision"]]
+    if "copy" in rates:
+        row["of_bandwidth"] = traffic.bytes / seconds / rates["copy"]
+    return row
+
+
+class Traffic(TorchDispatchMode):
+    """Sums the bytes that operators read and write, views apart, as if no cache held any.
+
+    Attributes:
+        bytes: so far.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.bytes = 0
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        """Run an operator and count what went through it."""
+        result = func(*args, **(kwargs or {}))
+        if not func.is_view:
+            leaves = tree_leaves((args, kwargs, result))
+            tensors = {id(each): each for each in leaves if isinstance(each, torch.Tensor)}
+            self.bytes += sum(each.numel() * each.element_size() for each in tensors.values())
+        return result
+
+
+def _waits(place, model, precision):
+    """Return how often a step in a run's middle waits for the device, by what waits."""
+    settings = place.settings(model, precision)
+    run = MadeRun(settings, place.platform(settings))
+    run.step()
+    activities = [ProfilerActivity.CPU] + [ProfilerActivity.CUDA] * place.is_card
+    place.now()
+    with profile(activities=activities) as profiler, record_function("one step"):
+        run.step()
+    return counted_waits(profiler.events()) | {"micro_batches": len(run.batches)}
+
+
+def counted_waits(events):
+    """Count the waits between the beginning and the end of `one step`, on the host."""
+    on_host = [event for event in events if event.device_type == DeviceType.CPU]
+    whole = next(event for event in on_host if event.name == "one step").time_range
+    inside = [e for e in on_host if whole.start <= e.time_range.start < whole.end]
+    found = {name: sum(event.name == name for event in inside) for name in WAITS}
+    found = {name: count for name, count in found.items() if count}
+    return {"waits": sum(found.values()), "found": found}
