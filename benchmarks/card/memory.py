@@ -4,7 +4,7 @@ import math
 from pathlib import Path
 
 from vsr_data import Footage
-from vsr_settings import load, predict
+from vsr_settings import Model, load, predict
 from vsr_settings.memory import MIB, predict_validation
 from vsr_train.folder import CheckpointWriter, RunFolder
 from vsr_train.validation import Validator
@@ -99,6 +99,7 @@ def _in_its_middle(place, settings):
 
 def _limited(place, name, deadline):
     """Train as a P4 would, and validate, in the memory that a P4 has."""
+    place.settings(Model(), "fp32")  # reads VGG16 before anything is counted
     path, digest = place.vgg_file()
     options = [
         "data.train=demo", "data.val=demo", "data.val_windows=1", "train.amp_dtype=fp16",

@@ -1,13 +1,25 @@
 """A training run without footage: network, loss, optimiser and average, on random pixels."""
 
+import copy
+
 import numpy as np
 import torch
 from tracer import Formulation
 
+from vsr_losses.vgg import load_vgg16
 from vsr_model import Network
 from vsr_train.step import Stepper, TrainingState, WeightAverage, make_optimizer
 
 OURS = Formulation()
+_LOADED = {}
+
+
+def loaded_vgg(loss):
+    """Return VGG16 on the host, read and verified once; every run makes a copy of its own."""
+    key = loss.perceptual_weights, loss.perceptual_sha256
+    if key not in _LOADED:
+        _LOADED[key] = load_vgg16(*key)
+    return _LOADED[key]
 
 
 class MadeRun:
@@ -26,7 +38,8 @@ class MadeRun:
         self.state = _state(settings, platform, formulation)
         if weights is not None:
             self.state.network.load_state_dict(weights)
-        vgg = None
+        felt = settings.loss.perceptual_weight > 0
+        vgg = copy.deepcopy(loaded_vgg(settings.loss)) if felt else None
         self.loss = platform.place(formulation.loss(settings.loss, vgg))
         self.stepper = Stepper(
             self.state.network,

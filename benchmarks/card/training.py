@@ -27,7 +27,7 @@ KINDS = ("train", "validation", "verdict")
 def training(place, deadline, add):
     """Train, and add every row of the log as it is written, then how the run ended."""
     folder = place.scratch / "training"
-    folder.mkdir()
+    folder.mkdir(exist_ok=True)
     options = _toy(folder) if not place.is_card else _full(place, folder, deadline)
     log = RunFolder.log
 

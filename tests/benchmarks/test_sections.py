@@ -33,10 +33,14 @@ def clock():
     return Clock(tick=0.01)
 
 
+@pytest.fixture(scope="module")
+def scratch(tmp_path_factory):
+    """Where VGG16's file is made once."""
+    return tmp_path_factory.mktemp("scratch")
+
+
 @pytest.fixture
-def place(tmp_path, clock):
-    scratch = tmp_path / "scratch"
-    scratch.mkdir()
+def place(scratch, clock):
     return Place(torch.device("cpu"), TOY, scratch, None, clock, "cpu")
 
 

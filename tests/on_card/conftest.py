@@ -12,10 +12,16 @@ from card.place import place_on
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 
 
+@pytest.fixture(scope="session")
+def scratch(tmp_path_factory):
+    """Where VGG16's file is made once."""
+    return tmp_path_factory.mktemp("place")
+
+
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=[pytest.mark.cuda, needs_cuda])])
-def place(request, tmp_path_factory):
+def place(request, scratch):
     """A card at full size, or the CPU at toy size; on a card, all of its memory again after."""
-    found = place_on(request.param, tmp_path_factory.mktemp("place"), None, time.perf_counter)
+    found = place_on(request.param, scratch, None, time.perf_counter)
     found.give_back()
     yield found
     if found.is_card:
