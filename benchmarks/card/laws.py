@@ -19,7 +19,7 @@ def laws(place, deadline, add, tests=TESTS):
     plugin = Laws(deadline, add)
     marked = "cuda" if place.is_card else "not cuda"
     words = [
-        str(tests), "-c", str(CONFIG), f"--confcutdir={tests}", f"-m={marked}", "-q",
+        str(tests), "-c", str(CONFIG), f"--confcutdir={tests}", f"-m={marked}",
         "-p", "no:cacheprovider", "-p", "no:terminal", f"--basetemp={place.scratch / 'pytest'}",
     ]  # fmt: skip
     code = pytest.main(words, plugins=[plugin])

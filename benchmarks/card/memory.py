@@ -53,7 +53,8 @@ def _step(place, model, *, network, precision, recompute):
     del network
     if not place.has_natively(precision):
         return {"reason": "this precision is emulated here"}
-    settings = place.settings(model, precision, recompute=recompute)
+    felt = place.sizes.perceptual
+    settings = place.settings(model, precision, recompute=recompute, perceptual=felt)
     predicted = predict(settings)
     with place.taken() as taken:
         run = MadeRun(settings, place.platform(settings))

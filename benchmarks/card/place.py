@@ -49,6 +49,8 @@ class Sizes:
     copied_mib: int
     compiler: str | None
     """torch.compile's backend; None leaves it out."""
+    perceptual: bool = True
+    """Whether steps whose memory is compared look through VGG16: a toy's is lost beside it."""
     options: tuple = ()
     """Of the P4's configurations, where they are made smaller."""
 
@@ -80,6 +82,7 @@ TOY = Sizes(
     matmul=64,
     copied_mib=1,
     compiler="eager",
+    perceptual=False,
     options=(
         "hardware.preset=cpu", "model.n_feats=4", "model.n_blocks=2", "model.scale=2",
         "data.patch=12", "train.batch_size=1", "train.accumulation_steps=2",

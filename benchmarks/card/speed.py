@@ -23,10 +23,14 @@ from .runs import MadeRun, answering_weights
 
 WAITS = (
     "cudaStreamSynchronize", "cudaDeviceSynchronize", "cudaEventSynchronize", "cudaMemcpy",
-    "hipStreamSynchronize", "hipDeviceSynchronize", "aten::_local_scalar_dense",
+    "hipStreamSynchronize", "hipDeviceSynchronize", "hipEventSynchronize",
 )  # fmt: skip
-"""Events of the profiler in which the host waits for what the device has yet to do."""
+"""Events of the profiler in which the host waits for what a card has yet to do."""
+FETCHES = ("aten::_local_scalar_dense",)
+"""Operators that fetch a number: on a card each waits, and on the CPU they stand in for waits."""
 BANDWIDTH_ROUNDS = 5
+TIMED_SHARE = 0.8
+"""Of a cell's time, for its rounds; the rest is for its waits and shares."""
 CAPTURE_WARM_UP = 3
 
 
@@ -42,9 +46,9 @@ def speed(place, deadline, add):
         if deadline.passed:
             add({"kind": "time", **cell, "left_out": "no time was left"})
             continue
-        part = deadline.part(1 / (len(cells) - number))
+        part = deadline.part(TIMED_SHARE / (len(cells) - number))
         try:
-            _cell(place, model, cell, rates=rates, deadline=part, add=add)
+            _cell(place, model, cell, rates=rates, deadline=part, whole=deadline, add=add)
         except Exception as error:  # noqa: BLE001 - whatever it is, other cells can be timed
             add({"kind": "time", **cell, "reason": reason_of(error)})
         place.give_back()
@@ -88,7 +92,7 @@ def _bandwidth(place):
     return 2 * size / max(best, 1e-9)
 
 
-def _cell(place, model, cell, *, rates, deadline, add):
+def _cell(place, model, cell, *, rates, deadline, whole, add):
     """Time every contender of a network in a precision against ours."""
     contenders = _contenders(place, model, cell["precision"])
     steps = {}
@@ -114,17 +118,18 @@ def _cell(place, model, cell, *, rates, deadline, add):
         base = medians.get(against)
         row["ratio"] = seconds / base if base else None
         add(row)
-    if "ours" not in medians:
-        return
     del steps
     place.give_back()
-    _add(
-        add, {"kind": "share", **cell}, lambda: _shares(place, model, cell, rates, medians["ours"])
-    )
-    _add(add, {"kind": "waits", **cell}, lambda: _waits(place, model, cell["precision"]))
+    _add(add, {"kind": "waits", **cell}, whole, lambda: _waits(place, model, cell["precision"]))
+    if seconds := medians.get("ours"):
+        row = {"kind": "share", **cell}
+        _add(add, row, whole, lambda: _shares(place, model, cell, rates, seconds))
 
 
-def _add(add, row, measure):
+def _add(add, row, deadline, measure):
+    if deadline.passed:
+        add({**row, "left_out": "no time was left"})
+        return
     try:
         add({**row, **measure()})
     except Exception as error:  # noqa: BLE001 - one that fails is a row
@@ -286,14 +291,15 @@ def _waits(place, model, precision):
     place.now()
     with profile(activities=activities) as profiler, record_function("one step"):
         run.step()
-    return counted_waits(profiler.events()) | {"micro_batches": len(run.batches)}
+    return counted_waits(profiler.events(), WAITS if place.is_card else FETCHES) | {
+        "micro_batches": len(run.batches)
+    }
 
 
-def counted_waits(events):
-    """Count the waits between the beginning and the end of `one step`, on the host."""
+def counted_waits(events, names):
+    """Count events of such names from the beginning to the end of `one step`, on the host."""
     on_host = [event for event in events if event.device_type == DeviceType.CPU]
     whole = next(event for event in on_host if event.name == "one step").time_range
-    inside = [e for e in on_host if whole.start <= e.time_range.start < whole.end]
-    found = {name: sum(event.name == name for event in inside) for name in WAITS}
-    found = {name: count for name, count in found.items() if count}
-    return {"waits": sum(found.values()), "found": found}
+    inside = [each.name for each in on_host if whole.start <= each.time_range.start < whole.end]
+    found = {name: inside.count(name) for name in (*WAITS, *FETCHES) if name in inside}
+    return {"waits": sum(inside.count(name) for name in names), "found": found}

@@ -69,8 +69,8 @@ def test_the_memory_section_compares_every_peak_with_its_prediction(ask):
     for row in (*steps, *of_kind(content, "limit")):
         assert 0 < row["allocated_mib"] <= row["reserved_mib"] <= row["predicted_reserved_mib"]
         assert row["finite"]
-    for row in steps:  # of which the stand-in knows what the simulation knows, to a few percent
-        assert row["predicted_allocated_mib"] == pytest.approx(row["allocated_mib"], rel=0.1)
+    for row in steps:  # of which the stand-in sees what the simulation knows, and the host's batch
+        assert row["predicted_allocated_mib"] == pytest.approx(row["allocated_mib"], rel=0.25)
     assert [row["config"] for row in of_kind(content, "limit")] == ["p4", "p4-large"]
     assert all(row["within"] and row["validated"] for row in of_kind(content, "limit"))
     assert math.isfinite(of_kind(content, "validation")[0]["psnr"])

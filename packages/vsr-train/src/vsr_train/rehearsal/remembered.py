@@ -53,6 +53,6 @@ def recall(folder: Path, key: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _is_timing(row: object) -> bool:
     if not isinstance(row, dict) or not isinstance(row.get("way"), dict):
         return False
-    seconds = row.get("seconds")
+    seconds: Any = row.get("seconds")
     is_time = type(seconds) in (int, float) and math.isfinite(seconds) and seconds > 0
     return (is_time or seconds is None) and isinstance(row.get("reason"), str)

@@ -60,7 +60,8 @@ class Way:
     @classmethod
     def from_text(cls, stored: Mapping[str, Any]) -> "Way | None":
         """Return what `asdict` stored; None where it is no way."""
-        precision, order = stored.get("precision"), stored.get("memory_format")
+        precision: Any = stored.get("precision")
+        order: Any = stored.get("memory_format")
         if precision in get_args(Precision) and order in get_args(MemoryFormat):
             return cls(precision, order)
         return None
