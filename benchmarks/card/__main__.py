@@ -24,6 +24,7 @@ def main(words=None):
     names = chosen.sections or list(plan.SHARES)
     for name in plan.SHARES:
         (folder / f"{name}.json").unlink(missing_ok=True)  # an earlier run's
+    sections.import_all()
     run = sections.runner(chosen.device, folder, chosen.data or _data())
     minutes = chosen.minutes - (clock() - started) / 60
     whole = plan.run_all(

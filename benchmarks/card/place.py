@@ -47,8 +47,8 @@ class Sizes:
     matmul: int
     """Side of the matrices."""
     copied_mib: int
-    compiler: str | None
-    """torch.compile's backend; None leaves it out."""
+    compiler: str
+    """torch.compile's backend."""
     perceptual: bool = True
     """Whether steps whose memory is compared look through VGG16: a toy's is lost beside it."""
     options: tuple = ()

@@ -6,6 +6,7 @@ begins in each section and a section that breaks it breaks no other.
 
 import os
 import signal
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from .results import COMPLETE, CUT, FAILED, RUNNING, SectionFile, read_json, write_json
@@ -17,6 +18,7 @@ MARGIN_S = 5.0
 GRACE_S = 4.0
 """Between the moment at which a section is to be done and the one at which it is ended."""
 LEAST_S = 1.0
+LONGEST_ALARM_S = 3600.0
 SUMMARY = "summary.json"
 
 
@@ -45,6 +47,33 @@ class Deadline:
     def part(self, share):
         """Return the deadline of a part of what is left."""
         return Deadline.after(self.left * share, self.clock)
+
+
+@contextmanager
+def interrupted(deadline):
+    """Raise TimeoutError inside, in the main thread, when what is done takes too long.
+
+    Only Python can be interrupted so, compilers above all; what else hangs ends with its section.
+    """
+    seconds = max(0.1, min(deadline.left, LONGEST_ALARM_S))
+
+    def late(*_):
+        raise TimeoutError(f"it took more than the {seconds:.0f} s that it had")
+
+    with alarm(seconds, late):
+        yield
+
+
+@contextmanager
+def alarm(seconds, handler):
+    """Have a handler called in the main thread after so many seconds, unless this ends before."""
+    before = signal.signal(signal.SIGALRM, handler)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def run_all(folder, minutes, launch, clock, *, say=print, sections=SHARES):

@@ -1,5 +1,6 @@
 """A real training run on real video, 64×24 without VGG16, for the time that is left: its curve."""
 
+import signal
 from contextlib import redirect_stderr, redirect_stdout
 from io import StringIO
 from pathlib import Path
@@ -10,6 +11,8 @@ from picture_pairs import tiny_run, write_pairs
 from vsr_train.__main__ import main
 from vsr_train.folder import RunFolder
 
+from .plan import LONGEST_ALARM_S, alarm
+
 SOURCES = {
     "vpf_dog_848x464.mp4": ":64",
     "mdn_flower_960x540.mp4": ":64",
@@ -19,8 +22,8 @@ SOURCES = {
 """What is trained on, with its frames; the dog's others are validated on."""
 VALIDATED = "vpf_dog_848x464.mp4"
 STEPS = 4000
-KEPT_S = 20.0
-"""Of the time, for the last validation and the save."""
+KEPT_S = 12.0
+"""Of the time, for the step under way and the save, once the run is asked to stop."""
 KINDS = ("train", "validation", "verdict")
 
 
@@ -28,7 +31,7 @@ def training(place, deadline, add):
     """Train, and add every row of the log as it is written, then how the run ended."""
     folder = place.scratch / "training"
     folder.mkdir(exist_ok=True)
-    options = _toy(folder) if not place.is_card else _full(place, folder, deadline)
+    options = _toy(folder) if not place.is_card else _full(place, folder)
     log = RunFolder.log
 
     def shown(self, row):
@@ -38,7 +41,13 @@ def training(place, deadline, add):
 
     out = StringIO()
     words = [word for name, value in options.items() for word in ("--set", f"{name}={value}")]
-    with patch.object(RunFolder, "log", shown), redirect_stdout(out), redirect_stderr(out):
+    until = max(1.0, min(deadline.left - KEPT_S, LONGEST_ALARM_S))
+    with (
+        patch.object(RunFolder, "log", shown),
+        redirect_stdout(out),
+        redirect_stderr(out),
+        alarm(until, lambda *_: signal.raise_signal(signal.SIGTERM)),  # as whoever stops a run
+    ):
         code = main(words)
     lines = out.getvalue().splitlines()
     add({"kind": "end", "exit_code": code, "lines": [line for line in lines if line.strip()][-40:]})
@@ -51,15 +60,14 @@ def _toy(folder):
     return tiny_run(folder / "pairs", folder)
 
 
-def _full(place, folder, deadline):
+def _full(place, folder):
     """Options of the run; where there is no video, it is a film that is made up."""
     options = {
         "hardware.preset": place.preset, "hardware.allow_over_budget": "true",
         "loss.perceptual_weight": "0", "data.val_windows": "4",
         "data.cache_dir": folder / "cache", "data.patch": "96",
         "train.batch_size": "4", "train.accumulation_steps": "4",
-        "train.max_steps": STEPS, "train.val_every": "100", "train.log_every": "10",
-        "train.max_hours": max(1.0, deadline.left - KEPT_S) / 3600,
+        "train.max_steps": STEPS, "train.val_every": "50", "train.log_every": "10",
         "train.on_stagnation": "warn", "run.dir": folder / "runs", "run.name": "card",
         "run.device": "cuda",
     }  # fmt: skip

@@ -2,16 +2,16 @@
 
 import json
 import math
+import sys
 
 import pytest
 import torch
 from benchmarks.clocks import Clock
-from card import sections as rooms
 from card.laws import laws
 from card.place import TOY, Place
 from card.plan import Deadline
 from card.results import SectionFile
-from card.sections import run_section, runner
+from card.sections import run_section, runner, section
 
 MARKED = '''
 import pytest
@@ -50,7 +50,7 @@ def ask(place, clock, tmp_path):
 
     def run(name, seconds=1e6):
         file = SectionFile(tmp_path, name, place.facts())
-        run_section(rooms.SECTIONS[name], place, Deadline.after(seconds, clock), file)
+        run_section(section(name), place, Deadline.after(seconds, clock), file)
         return json.loads(file.path.read_text())
 
     return run
@@ -83,7 +83,10 @@ def test_the_speed_section_times_every_contender_against_ours(ask):
     times = of_kind(content, "time")
     for precision in TOY.precisions:
         by_name = {row["contender"]: row for row in times if row["precision"] == precision}
-        assert by_name["CUDA graph"]["reason"] == "RuntimeError: CUDA graphs need a card"
+        assert (
+            by_name["backward alone, CUDA graph"]["reason"]
+            == "RuntimeError: CUDA graphs need a card"
+        )
         timed = {name: row for name, row in by_name.items() if "reason" not in row}
         assert len(timed) == len(by_name) - 1, by_name
         assert timed["ours"]["ratio"] == 1
@@ -169,7 +172,16 @@ def test_a_place_that_cannot_be_had_is_the_sections_reason(tmp_path, clock):
 
     runner("cuda", tmp_path, None, clock, place_on=none)("memory", 5)
     content = json.loads((tmp_path / "memory.json").read_text())
-    assert (content["status"], content["reason"]) == (
-        "failed",
-        "RuntimeError: there is no CUDA device",
-    )
+    found = content["status"], content["reason"]
+    assert found == ("failed", "RuntimeError: there is no CUDA device")
+
+
+def test_what_one_section_needs_and_a_machine_lacks_is_its_reason_alone(
+    tmp_path, clock, place, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "card.film", None)
+    run = runner("cpu", tmp_path, None, clock, place_on=lambda *_: place)
+    run("film", 5)
+    content = json.loads((tmp_path / "film.json").read_text())
+    assert content["status"] == "failed"
+    assert "card.film" in content["reason"]
