@@ -41,7 +41,8 @@ def training(place, deadline, add):
 
     out = StringIO()
     words = [word for name, value in options.items() for word in ("--set", f"{name}={value}")]
-    until = max(1.0, min(deadline.left - KEPT_S, LONGEST_ALARM_S))
+    kept = min(KEPT_S, deadline.left / 5)
+    until = max(1.0, min(deadline.left - kept, LONGEST_ALARM_S))
     with (
         patch.object(RunFolder, "log", shown),
         redirect_stdout(out),

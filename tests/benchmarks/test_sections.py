@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -12,6 +13,8 @@ from card.place import TOY, Place
 from card.plan import Deadline
 from card.results import SectionFile
 from card.sections import run_section, runner, section
+from card.speed import WAITS, Traffic, counted_waits
+from torch.autograd import DeviceType
 
 MARKED = '''
 import pytest
@@ -185,3 +188,25 @@ def test_what_one_section_needs_and_a_machine_lacks_is_its_reason_alone(
     content = json.loads((tmp_path / "film.json").read_text())
     assert content["status"] == "failed"
     assert "card.film" in content["reason"]
+
+
+def test_a_wait_counts_where_it_is_the_hosts_and_within_the_step():
+    def event(name, start, end, device=DeviceType.CPU):
+        when = SimpleNamespace(start=start, end=end)
+        return SimpleNamespace(name=name, time_range=when, device_type=device)
+
+    wait = "cudaStreamSynchronize"
+    events = [
+        event("one step", 10, 20), event(wait, 5, 6), event(wait, 12, 13), event(wait, 21, 22),
+        event(wait, 14, 15, DeviceType.CUDA), event("aten::_local_scalar_dense", 12, 13),
+    ]  # fmt: skip
+    found = counted_waits(events, WAITS)
+    assert found == {"waits": 1, "found": {wait: 1, "aten::_local_scalar_dense": 1}}
+
+
+def test_traffic_is_what_operators_read_and_write_views_apart():
+    numbers = torch.ones(10)
+    with Traffic() as traffic:
+        numbers.view(2, 5)
+        numbers + numbers
+    assert traffic.bytes == 80

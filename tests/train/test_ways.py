@@ -4,8 +4,10 @@ import json
 
 import pytest
 import torch
+from torch.distributed import HashStore
 
-from vsr_device import choose_platform
+from vsr_device import PeerError, Processes, choose_platform
+from vsr_device.bulletin import Bulletin
 from vsr_losses import HybridLoss
 from vsr_settings import Hardware, Settings, Train, loads, to_toml
 from vsr_train.rehearsal import Card, Timing, Way, choose_way
@@ -212,3 +214,16 @@ def test_a_way_is_timed_for_a_few_steps_and_a_hopeless_one_for_one(settings_of, 
     seconds = time_way(settings, choose_platform(settings), loss, way, best, clock)
     assert seconds == pytest.approx(1.5)
     assert len(asked) == 2 * steps
+
+
+def test_several_processes_take_what_the_first_decides():
+    def never():
+        raise AssertionError
+
+    bulletin = Bulletin(HashStore(), "a machine")
+    first, second = (Processes(rank, 2, rank, bulletin) for rank in (0, 1))
+    assert first.decided_by_first("precision", lambda: "bf16") == "bf16"
+    assert second.decided_by_first("precision", never) == "bf16"
+    bulletin.post_failure(0, ("out of memory", 4))
+    with pytest.raises(PeerError, match="out of memory"):
+        second.decided_by_first("another thing", never)
