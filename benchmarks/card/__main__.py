@@ -14,6 +14,8 @@ def main(words=None):
     """Ask a card everything; 0 where every section is complete, 1 where one is not."""
     chosen = _parsed(words)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands set it
+    # Whoever asks in the process that forks whether there is a card must not begin to use it.
+    os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
     sys.path += [str(folder) for folder in FOLDERS if str(folder) not in sys.path]
     clock = time.monotonic
     started = clock()
@@ -22,7 +24,7 @@ def main(words=None):
     from . import plan, sections  # noqa: PLC0415 - torch, once, counted in the time
 
     names = chosen.sections or list(plan.SHARES)
-    for name in plan.SHARES:
+    for name in names:
         (folder / f"{name}.json").unlink(missing_ok=True)  # an earlier run's
     sections.import_all()
     run = sections.runner(chosen.device, folder, chosen.data or _data())

@@ -153,8 +153,11 @@ def _contenders(place, model, precision):
     def run(its=model, **given):
         return lambda: _step_of(place, its, precision, **given)
 
+    without_amp = lambda: _step_of(place, model, "fp32")  # noqa: E731 - as the others
+    amp = {"without AMP": ("ours", without_amp)} if precision != "fp32" else {}
     return {
         "ours": ("ours", run()),
+        **amp,
         "plain": ("ours", run(formulation=PLAIN)),
         "channels_last": ("ours", run(order=torch.channels_last)),
         "unaligned": ("unaligned", run(unaligned)),
