@@ -16,7 +16,7 @@ def main(words=None):
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands set it
     # Whoever asks in the process that forks whether there is a card must not begin to use it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
-    sys.path += [str(folder) for folder in FOLDERS if str(folder) not in sys.path]
+    sys.path[:0] = [str(folder) for folder in FOLDERS]  # this checkout's, whatever is installed
     clock = time.monotonic
     started = clock()
     folder = Path(chosen.out)

@@ -292,7 +292,7 @@ class Traffic(TorchDispatchMode):
     def __torch_dispatch__(self, func, types, args=(), kwargs=None):
         """Run an operator and count what went through it."""
         result = func(*args, **(kwargs or {}))
-        if not func.is_view:
+        if not getattr(func, "is_view", False):
             leaves = tree_leaves((args, kwargs, result))
             tensors = {id(each): each for each in leaves if isinstance(each, torch.Tensor)}
             self.bytes += sum(each.numel() * each.element_size() for each in tensors.values())
