@@ -77,6 +77,14 @@ def benchmarks(session: nox.Session) -> None:
     )  # fmt: skip
 
 
+@nox.session
+def card(session: nox.Session) -> None:
+    """All that only a card can tell, within minutes: laws, memory, speed, films, a training run."""
+    install(session, "tests")
+    words = session.posargs or ["--out", "build/card"]
+    session.run("python", "-m", "benchmarks.card", *words)
+
+
 @nox.session(reuse_venv=False)  # else a package of the same version would stay
 @nox.parametrize("package", PACKAGES)
 def isolated(session: nox.Session, package: str) -> None:

@@ -1,9 +1,12 @@
 """`python benchmarks/render.py`: turn build/benchmarks.json into docs/benchmarks.md and its plot.
 
 Times come from that file, memory and arithmetic at full size from the trace, so the page is whole
-on a machine without a card.
+on a machine without a card. What a card measured, the folder that `python -m benchmarks.card`
+filled, is put beside them with `--card DIR`; where there is no build/benchmarks.json, that part of
+the page alone is written.
 """
 
+import argparse
 import json
 import sys
 from collections.abc import Iterable, Sequence
@@ -12,6 +15,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))  # where the tracer lives
 
+from card.page import NotOfACardError, card_part, with_card_part
 from plain import PLAIN
 from tracer import Trace, trace
 
@@ -53,6 +57,9 @@ place, the whole batch at once. *Unaligned* is `model.align = "none"`.
 {full_size}
 
 ![Peak memory of each configuration against the card's, and the most samples a second]({plot})
+
+<!-- card -->
+<!-- /card -->
 
 ## Time of a step against the plain formulation
 
@@ -113,12 +120,27 @@ class Row:
         return 16 * self.traced.flops_per_sample / (CARD.fp32_tflops * 1e12)
 
 
-def main() -> None:
-    """Write the page and the plot."""
+def main(words: Sequence[str] | None = None) -> None:
+    """Write the page and the plot, or only what a card has to say."""
+    parser = argparse.ArgumentParser(description="Write docs/benchmarks.md.")
+    parser.add_argument(
+        "--card", metavar="DIR", type=Path, help="what python -m benchmarks.card filled on a card"
+    )
+    parser.add_argument(
+        "--only-card", action="store_true", help="leave the rest of the page as it is"
+    )
+    chosen = parser.parse_args(words)
+    try:
+        part = card_part(chosen.card, table)
+        if chosen.only_card or not RESULTS.exists():
+            PAGE.write_text(with_card_part(PAGE.read_text(), part))
+            return
+    except NotOfACardError as error:
+        parser.error(str(error))
     results = json.loads(RESULTS.read_text())
     rows = full_size()
     PLOT.write_text(plot(rows))
-    PAGE.write_text(page(results, rows))
+    PAGE.write_text(with_card_part(page(results, rows), part))
 
 
 def full_size() -> list[Row]:

@@ -5,6 +5,7 @@ import hashlib
 import json
 import operator
 import os
+import shutil
 import signal
 import tarfile
 from pathlib import Path
@@ -35,6 +36,14 @@ def films(tmp_path):
     folder.mkdir()
     for name, frames in (("a.b", 7), ("c d", 12), ("e", 9)):
         noise_video(folder / f"{name}.mkv", frames)
+    return folder
+
+
+def held_out(films):
+    """Films beside those that are trained on."""
+    folder = films.with_name("held-out")
+    if not folder.exists():
+        shutil.copytree(films, folder)
     return folder
 
 
@@ -111,7 +120,7 @@ def test_degraded_windows_are_those_of_the_first_step_of_a_run(tmp_path, films):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_validation_on_what_was_prepared_sees_what_direct_validation_does(tmp_path, films, layout):
     out = tmp_path / "out"
-    args = [f"--layout={layout}", f"--val={films}"]
+    args = [f"--layout={layout}", f"--val={held_out(films)}"]
     assert prepare(tmp_path, films, out, *args, val_windows=2) == 0
     before, after = section(tmp_path, films), section(tmp_path, out)
     direct = open_validation(before.data, before.model)
@@ -140,7 +149,7 @@ def test_whole_frames_are_written_on_request(tmp_path, films):
 @pytest.mark.parametrize("layout", LAYOUTS)
 def test_the_manifest_has_every_file_with_its_digest_source_and_frame(tmp_path, films, layout):
     out = tmp_path / "out"
-    args = [f"--layout={layout}", "--windows=9", f"--val={films}"]
+    args = [f"--layout={layout}", "--windows=9", f"--val={held_out(films)}"]
     assert prepare(tmp_path, films, out, *args) == 0
     head = json.loads((out / MANIFEST).read_text().splitlines()[0])
     assert (head["seed"], head["degradation"], head["scale"], head["n_frames"]) == (0, "area", 3, 5)
@@ -156,7 +165,8 @@ def test_the_manifest_has_every_file_with_its_digest_source_and_frame(tmp_path, 
             data = (out / place["file"]).read_bytes()
             data = data[place["offset"] : place["offset"] + place["n_bytes"]]
             assert hashlib.sha256(data).hexdigest() == place["sha256"]
-        assert row["source"].startswith(str(films))
+        whose = films if row["role"] == "train" else held_out(films)
+        assert row["source"].startswith(str(whose))
         assert row["frame"] == row["window"] + 2
 
 
@@ -372,7 +382,13 @@ def test_a_run_that_is_killed_again_and_again_comes_to_the_same_bytes(
     tmp_path, films, layout, monkeypatch
 ):
     monkeypatch.setattr("vsr_data.commands.prepare.MEGABYTE", 60_000)
-    args = [f"--layout={layout}", "--windows=6", "--whole", "--shard-mb=1", f"--val={films}"]
+    args = [
+        f"--layout={layout}",
+        "--windows=6",
+        "--whole",
+        "--shard-mb=1",
+        f"--val={held_out(films)}",
+    ]
     assert prepare(tmp_path, films, tmp_path / "whole", *args) == 0
     out = tmp_path / "killed"
     command = ["prepare", str(films), str(out), "--processes=1", *options(tmp_path), *args]
@@ -422,6 +438,12 @@ def test_files_that_cannot_be_used_are_listed_with_their_reasons(tmp_path, films
     assert f"not used: {films / 'broken.mp4'}: " in capsys.readouterr().out
     (rejected,) = json.loads((out / MANIFEST).read_text().splitlines()[0])["rejected"]
     assert rejected[0] == str(films / "broken.mp4")
+
+
+def test_a_validation_source_that_is_trained_on_is_refused(tmp_path, films, capsys):
+    assert prepare(tmp_path, films, tmp_path / "out", f"--val={films}") == ExitCode.SETTINGS
+    assert "must not be trained on" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
 
 
 def test_a_source_without_anything_usable_is_one_message(tmp_path, capsys):

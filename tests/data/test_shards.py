@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import webdataset
 from data.makers import noise_video, picture
-from data.test_prepare import files, prepare, rows, section
+from data.test_prepare import files, held_out, prepare, rows, section
 from PIL import Image
 from webdataset.tariterators import group_by_keys, tar_file_iterator
 
@@ -31,7 +31,8 @@ def prepared(tmp_path_factory):
         noise_video(place / "films" / f"{name}.mkv", frames)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("vsr_data.commands.prepare.MEGABYTE", 40_000)
-        args = ["--layout=shards", "--windows=16", "--shard-mb=1", f"--val={place / 'films'}"]
+        val = held_out(place / "films")
+        args = ["--layout=shards", "--windows=16", "--shard-mb=1", f"--val={val}"]
         assert prepare(place, place / "films", place / "out", *args) == 0
     return place
 

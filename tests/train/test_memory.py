@@ -1,7 +1,6 @@
 """Laws of the trace: what a step takes, exactly, and what the card's allocator makes of it."""
 
 import functools
-import gc
 
 import pytest
 import torch
@@ -313,50 +312,3 @@ def test_neighbours_that_are_free_join_and_the_best_fit_is_taken():
     allocator.free(2)  # joins its rest
     allocator.allocate(4, 30 * MIB)
     assert allocator.reserved == 70 * MIB
-
-
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-
-
-@pytest.fixture
-def card():
-    """The card, nothing of an earlier test on it, its whole memory ours again afterwards."""
-    gc.collect()
-    torch.cuda.empty_cache()
-    torch.cuda.reset_peak_memory_stats()
-    yield torch.device("cuda")
-    torch.cuda.set_per_process_memory_fraction(1.0)
-
-
-def steps_on(device, settings, precision, count):
-    """Make steps; return whether all was finite."""
-    platform = Platform(device, AMP_DTYPES[precision], torch.contiguous_format)
-    run = MidRun(settings, platform)
-    return all(bool(run.step().terms.isfinite().all()) for _ in range(count))
-
-
-@pytest.mark.cuda
-@needs_cuda
-@pytest.mark.parametrize(
-    ("network", "recompute", "precision"), [cell for cell in MOST_GIB if MOST_GIB[cell] < 6]
-)
-def test_the_trace_is_what_the_card_counts(card, network, recompute, precision):
-    model = NETWORKS[network].model_copy(update={"recompute": recompute})
-    traced = full_size(network, recompute, precision).peak_bytes
-    before = torch.cuda.memory_allocated()
-    assert steps_on(card, Settings(model=model), precision, 1)
-    allocated = torch.cuda.max_memory_allocated() - before
-    assert traced <= allocated * 1.05
-    assert allocated <= traced + WORKSPACE
-
-
-@pytest.mark.cuda
-@pytest.mark.slow
-@needs_cuda
-@pytest.mark.parametrize(("precision", "recompute"), [("fp16", "none"), ("fp32", "blocks")])
-def test_the_large_network_trains_in_seven_gib(card, precision, recompute):
-    memory = torch.cuda.get_device_properties(card).total_memory
-    torch.cuda.set_per_process_memory_fraction(min(1.0, 7 * GIB / memory))
-    model = NETWORKS["128x36"].model_copy(update={"recompute": recompute})
-    assert steps_on(card, Settings(model=model), precision, 20)
-    assert torch.cuda.max_memory_reserved() <= 7 * GIB

@@ -107,19 +107,3 @@ def test_a_digest_tells_networks_apart():
     other.fusion.conv.bias.data[0] += 1e-6
     assert digest_of(one) != digest_of(other)
     assert digest_of(base_network(n_frames=3)) != digest_of(base_network(n_frames=5))
-
-
-needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
-
-
-@pytest.mark.cuda
-@needs_cuda
-@pytest.mark.parametrize("precision", ["fp32", "fp16"])
-def test_a_card_streams_what_the_cpu_does(precision):
-    network, found = trained(), pictures(9)
-    expected = list(Engine(trained(), CPU, (20, 26)).enlarge(found))
-    card = Engine(network, choose_inference_platform("cuda", precision), (20, 26))
-    assert card.batch > 1
-    close = 1e-4 if precision == "fp32" else 0.05
-    for (_, ours), (_, theirs) in zip(card.enlarge(found), expected, strict=True):
-        torch.testing.assert_close(ours.float().cpu(), theirs, rtol=close, atol=close)

@@ -5,15 +5,18 @@ from vsr_device.errors import DeviceError, PeerError
 from vsr_device.launch import is_first_process, joined
 from vsr_device.platform import (
     AMP_DTYPES,
+    MEMORY_FORMATS,
     Platform,
     choose_inference_platform,
     choose_platform,
     free_bytes,
+    native_precisions,
 )
 from vsr_device.processes import Processes
 
 __all__ = [
     "AMP_DTYPES",
+    "MEMORY_FORMATS",
     "CardFacts",
     "DeviceError",
     "PeerError",
@@ -26,4 +29,5 @@ __all__ = [
     "free_bytes",
     "is_first_process",
     "joined",
+    "native_precisions",
 ]

@@ -33,14 +33,23 @@ class Bulletin:
     store: Store
     node: str
 
-    def post(self, key: str) -> None:
-        """Leave word that something is done.
+    def post(self, key: str, text: str = "done") -> None:
+        """Leave word that something is done, and what came of it.
 
         Raises:
             PeerError: if the store is gone, with the process or agent that kept it.
         """
         with _store_watched():
-            self.store.set(key, "done")
+            self.store.set(key, text)
+
+    def read(self, key: str) -> str:
+        """Return what came of something that is done.
+
+        Raises:
+            PeerError: if the store is gone, with the process or agent that kept it.
+        """
+        with _store_watched():
+            return self.store.get(key).decode()
 
     def post_failure(self, rank: int, reason: Reason) -> None:
         """Leave word why a process cannot go on; the first to fail is the one that is heard."""

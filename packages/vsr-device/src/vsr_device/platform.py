@@ -11,7 +11,16 @@ import torch
 from torch import Tensor, nn
 
 from vsr_device.errors import DeviceError
-from vsr_settings import DeviceFacts, Hardware, Precision, Settings, Train, card, precision_on
+from vsr_settings import (
+    DeviceFacts,
+    Hardware,
+    MemoryFormat,
+    Precision,
+    Settings,
+    Train,
+    card,
+    precision_on,
+)
 
 ModuleT = TypeVar("ModuleT", bound=nn.Module)
 
@@ -21,6 +30,12 @@ AMP_DTYPES: Final[dict[Precision, torch.dtype | None]] = {
     "bf16": torch.bfloat16,
 }
 """Half precision of autocast by precision; None is none."""
+
+MEMORY_FORMATS: Final[dict[MemoryFormat, torch.memory_format]] = {
+    "contiguous": torch.contiguous_format,
+    "channels_last": torch.channels_last,
+}
+"""Orders of tensors in memory, as settings name them."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +86,13 @@ class Platform:
     def precision(self) -> Precision:
         """The precision of convolutions, as settings name it."""
         return next(name for name, dtype in AMP_DTYPES.items() if dtype == self.amp_dtype)
+
+
+def native_precisions(device: torch.device) -> tuple[Precision, ...]:
+    """Return the precisions that a CUDA device has in hardware; elsewhere fp32 alone."""
+    if device.type != "cuda":
+        return ("fp32",)
+    return ("fp32", "fp16", "bf16") if _device_facts(device).native_bf16 else ("fp32", "fp16")
 
 
 def choose_platform(settings: Settings, local_rank: int = 0) -> Platform:

@@ -8,7 +8,7 @@ through `union`, in host memory by gloo, where a process that cannot go on says 
 raise its reason; before they have met for the first time the reason is left in torchrun's store.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -70,6 +70,21 @@ class Processes:
         yield
         if self.local_rank == 0:
             self.bulletin.post(key)
+
+    def decided_by_first(self, what: str, decide: Callable[[], str]) -> str:
+        """Return what the first process decides; the others wait for it, however long it takes.
+
+        Nothing has been joined yet that could time out.
+
+        Raises:
+            PeerError: if any process failed meanwhile.
+        """
+        if self.bulletin is None:
+            return decide()
+        if self.is_first:
+            self.bulletin.post(what, decide())
+        self.bulletin.wait_for([what])
+        return self.bulletin.read(what)
 
     def join(self, platform: Platform) -> None:
         """Wait until all are prepared, then form the group that exchanges.

@@ -5,6 +5,7 @@ from vsr_settings.degradation import Degradation, Pipeline, pipeline_of
 from vsr_settings.errors import ExitCode, Problem, SettingsError
 from vsr_settings.hardware.presets import (
     HardwarePreset,
+    MemoryFormat,
     Precision,
     PresetName,
     hardware_preset,
@@ -27,6 +28,7 @@ __all__ = [
     "LoadedSettings",
     "Loss",
     "Memory",
+    "MemoryFormat",
     "Model",
     "Pipeline",
     "Precision",

@@ -29,9 +29,12 @@ def card(hardware: Hardware) -> HardwarePreset:
 
 
 def preset_values(hardware: Hardware) -> dict[str, Any]:
-    """What `FROM_PRESET` fields of the card come to, less those that no preset knows."""
+    """What `FROM_PRESET` fields of the card come to, less those that no preset knows.
+
+    The memory format stays left out where it is: on the card itself, a run may time both.
+    """
     itself = card(hardware)
-    values = {name: getattr(itself, name) for name in FROM_PRESET}
+    values = {name: getattr(itself, name) for name in FROM_PRESET if name != "memory_format"}
     return {name: value for name, value in values.items() if value is not None}
 
 

@@ -11,8 +11,9 @@ from vsr_settings.schema import Settings, Train
 def resolve(settings: Settings, world_size: int = 1) -> Settings:
     """The settings with every value concrete, except what only the device itself can decide.
 
-    `train.amp_dtype`, `data.workers` and `run.device` may stay `auto`: they depend on the machine
-    that runs, not on the card that settings are for.
+    `train.amp_dtype`, `data.workers` and `run.device` may stay `auto`, and
+    `hardware.memory_format` left out: they depend on the machine that runs, not on the card that
+    settings are for.
 
     Args:
         settings: The settings to resolve.

@@ -80,7 +80,8 @@ class Hardware(Section):
     """Samples every optimiser step must see: batch_size × accumulation_steps × world_size."""
     memory_format: MemoryFormat | None = None
     """Order in which tensors are stored: `contiguous` is right on Pascal, `channels_last` where
-    there are tensor cores, and on the CPU."""
+    there are tensor cores, and on the CPU. Left out: the faster of both, where a run times them
+    (`train.amp_dtype`), else the preset's."""
     allow_over_budget: bool = False
     """Train even where the predicted peak exceeds the card; warned instead of refused."""
 
@@ -209,10 +210,12 @@ class Train(Section):
     world_size: Annotated[int, Field(ge=1, le=4096)] | Literal["auto"] = "auto"
     """Processes that train together; `auto` is torchrun's `WORLD_SIZE`, else 1."""
     use_amp: bool = True
-    """Mixed precision: on Pascal it saves memory, not time."""
+    """Mixed precision, where it pays (`amp_dtype`): on Pascal it saves memory, not time."""
     amp_dtype: Literal["auto", "fp16", "bf16"] = "auto"
-    """Half precision to use; `auto` is bf16 where it is native, fp16 on other CUDA cards, else
-    none."""
+    """Half precision to use. `auto` on a CUDA card times a few steps in fp32, fp16 and, where it is
+    native, bf16 before the first run there, and takes the fastest that fits. Memory is planned, and
+    a run is trained where nothing is timed, in bf16 where it is native, fp16 on other CUDA cards,
+    else fp32."""
     max_steps: Annotated[int, Field(ge=1, le=100_000_000)] = 100_000
     """Optimiser steps of the whole run."""
 
@@ -235,8 +238,8 @@ class Train(Section):
     """Decides the initial weights and the order and augmentation of samples."""
 
     deterministic: bool = False
-    """Make a run on a card repeat bit for bit: cuDNN's deterministic kernels, chosen without
-    timing them, at some cost of speed. On the CPU every run does."""
+    """Make a run on a card repeat bit for bit: cuDNN's deterministic kernels, and the precision,
+    chosen without timing them, at some cost of speed. On the CPU every run does."""
 
     val_every: Annotated[int, Field(ge=1)] = 1000
     """Steps between validations; the last step always validates."""

@@ -46,7 +46,8 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
     )
     with report:
         if (rehearsal := run.rehearsal) is not None:
-            report.attempt("the rehearsal", lambda: run.folder.write_rehearsal(rehearsal.as_dict()))
+            figures = rehearsal.as_dict() | run.choice.as_dict()
+            report.attempt("the rehearsal", lambda: run.folder.write_rehearsal(figures))
         for line in (*opening(run), *(f"note        {note}" for note in notes)):
             report.say(line)
         _Loop(run, report, watch).go(signals)

@@ -1,6 +1,7 @@
 """A run put together: every piece built and checked before the first step, nothing written."""
 
-from dataclasses import dataclass
+import json
+from dataclasses import asdict, dataclass
 
 from rich.console import Console
 from rich.progress import track
@@ -38,7 +39,7 @@ from vsr_train.protocol import (
     protocol_clips,
     under_protocol,
 )
-from vsr_train.rehearsal import Rehearsal, rehearse
+from vsr_train.rehearsal import Choice, Rehearsal, Way, card_of, choose_way, rehearse
 from vsr_train.report import describe, show_protocol, sources_table, validation_line
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validator, fitting
@@ -58,6 +59,8 @@ class Run:
     source: Source
     """What it goes on from."""
     processes: Processes
+    choice: Choice
+    """How it computes, and what was timed to find out."""
     rehearsal: Rehearsal | None
     """What two steps took on the card, if there is one."""
     tile: int
@@ -107,16 +110,21 @@ def prepare(
         training = open_training(settings.data, settings.model)
         validation = open_validation(settings.data, settings.model)
     notes += _check_pairs(training, settings)
-    tile = fitting(settings, validation, platform)
+    choice = _choose_way(settings, platform, loss, source, processes)
+    platform = choice.way.on(platform)
+    as_trained = choice.way.written_in(settings)
+    notes += choice.notes
+    tile = fitting(as_trained, validation, platform)
     if tile < settings.data.val_tile:
         notes += (f"validation goes by tiles of {tile} pixels, with which it fits the card",)
     platform.place(loss)
     state = TrainingState.fresh(settings, platform)
+    state.way = {"device": platform.device.type, **asdict(choice.way)}
     if processes.is_first:
         footage = fingerprints(settings, training, validation)
         notes += take_up(source, state, settings, folder, footage)
     join_others(processes, platform, settings, (training, validation), state)
-    rehearsal = rehearse(settings, platform, loss, processes)
+    rehearsal = rehearse(as_trained, platform, loss, processes)
     if rehearsal is not None:
         notes += (str(rehearsal),)
     return Run(
@@ -129,10 +137,39 @@ def prepare(
         state=state,
         source=source,
         processes=processes,
+        choice=choice,
         rehearsal=rehearsal,
         tile=tile,
         notes=notes,
     )
+
+
+def _choose_way(
+    settings: Settings,
+    platform: Platform,
+    loss: HybridLoss,
+    source: Source,
+    processes: Processes,
+) -> Choice:
+    """Choose the precision and the memory format; several processes take the first one's."""
+    found: list[Choice] = []
+
+    def decide() -> str:
+        stored = source.stored or {}
+        way = stored.get("way") or {}
+        is_here = way.get("device") == platform.device.type
+        choice = choose_way(
+            settings,
+            Way.of(platform),
+            card_of(settings, platform, loss),
+            recorded=Way.from_text(way) if is_here else None,
+            goes_on=bool(stored),
+        )
+        found.append(choice)
+        return json.dumps(asdict(choice.way))
+
+    decided = json.loads(processes.decided_by_first("precision", decide))
+    return found[0] if found else Choice(Way(**decided))
 
 
 def _check_pairs(training: Footage, settings: Settings) -> tuple[str, ...]:

@@ -9,7 +9,10 @@ from vsr_data.preparing.plan import SHARD_BYTES, Wanted
 from vsr_data.preparing.prepare import Outcome, prepare
 from vsr_data.samples.workers import cores
 from vsr_files import SteadyStream, expanded, printable
-from vsr_settings import ExitCode
+from vsr_settings import ExitCode, Settings, SettingsError
+from vsr_settings.errors import ABSENT, Problem
+from vsr_settings.rules import broken_rules
+from vsr_settings.rules.data import ranges_hold_a_window, validation_held_out
 
 MEGABYTE = 1_000_000
 LINES = 10
@@ -90,15 +93,25 @@ def _wanted(options: argparse.Namespace) -> Wanted:
     chosen = {"train": options.source, "val": options.val or options.source}
     if options.val is None:  # then nothing else is asked for than training's own frames
         chosen["val_frames"] = data.train_frames
-    data = data.model_copy(update=chosen)
+    settings = settings.model_copy(update={"data": data.model_copy(update=chosen)})
+    if options.val is not None:
+        _require_held_out(settings)
     return Wanted(
-        settings=settings.model_copy(update={"data": data}),
+        settings=settings,
         has_val=options.val is not None,
         layout=options.layout,
         windows=options.windows,
         whole=options.whole,
         shard_bytes=options.shard_mb * MEGABYTE,
     )
+
+
+def _require_held_out(settings: Settings) -> None:
+    """Refuse a validation source that shares frames with training's."""
+    broken = broken_rules(settings, rules=(ranges_hold_a_window, validation_held_out))
+    problems = [Problem("--val", "data.val", ABSENT, each.rule, each.remedy) for each in broken]
+    if problems:
+        raise SettingsError(problems)
 
 
 def _summary(out: str, outcome: Outcome) -> str:

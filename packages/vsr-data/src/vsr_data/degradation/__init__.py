@@ -2,10 +2,11 @@
 
 from vsr_data.degradation.coding import require_encoders
 from vsr_data.degradation.drawing import Recipe, draw
-from vsr_data.degradation.making import degraded_take, one_thread, recorded
+from vsr_data.degradation.making import VERSION, degraded_take, one_thread, recorded
 from vsr_data.degradation.reducing import Reduction, degrade, is_plain, reduced, reduction_of
 
 __all__ = [
+    "VERSION",
     "Recipe",
     "Reduction",
     "degrade",

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Final
 
 import numpy as np
 import torch
@@ -13,6 +14,9 @@ from vsr_data.degradation.noise import noisy
 from vsr_data.degradation.reducing import reduced
 from vsr_data.pixels import Pixels
 from vsr_settings.degradation import Pipeline
+
+VERSION: Final = 1
+"""Of how takes are made: raised where the same draws make other frames than before."""
 
 
 def degraded_take(

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+import av
 import numpy as np
 from numpy.typing import NDArray
 
 from vsr_data.cache import ChangedFramesError, StripReader, entry_key
 from vsr_data.cache.takes import TakeFolder
 from vsr_data.degradation import (
+    VERSION,
     Recipe,
     draw,
     is_plain,
@@ -35,6 +37,7 @@ from vsr_data.footage.takes import (
 )
 from vsr_data.pixels import Pixels
 from vsr_data.request import Request
+from vsr_data.video import reason_of
 from vsr_settings.degradation import Pipeline
 
 GT_AT_A_TIME: Final = 4  # frames
@@ -114,6 +117,7 @@ class DegradedClip(Clip):
         takes = self.pipeline.model_copy(update={"uses": 1})  # which does not change what they are
         return entry_key(
             kind="takes",
+            making=[VERSION, av.__version__],  # whose encoders make other bytes in other versions
             clip=[self._clip.identity, self._clip.content],
             pipeline=takes.model_dump(mode="json"),
             n_frames=self._n_frames,
@@ -154,12 +158,18 @@ class DegradedClip(Clip):
         return frames
 
     def _made(self, take: Take, recipe: Recipe, rng: np.random.Generator) -> Pixels:
-        with one_thread():
-            if self._keeps(recipe):
-                lq = iter(self._clip.reduced_frames(take.first, take.frames))
-            else:
-                lq = reduced(self._sharp(take), self._scale, recipe.resize, recipe.blur)
-            return recorded(lq, recipe, rng)
+        try:
+            with one_thread():
+                if self._keeps(recipe):
+                    lq = iter(self._clip.reduced_frames(take.first, take.frames))
+                else:
+                    lq = reduced(self._sharp(take), self._scale, recipe.resize, recipe.blur)
+                return recorded(lq, recipe, rng)
+        except av.error.FFmpegError as error:  # some are the system's errors too
+            raise DataError(
+                f"frames of {self.source!r} cannot be degraded: {reason_of(error)}; set "
+                "data.degradation to another codec or to 'bicubic'"
+            ) from error
 
     def _keeps(self, recipe: Recipe) -> bool:
         """Whether the clip beneath has the frames as they are after reducing them."""

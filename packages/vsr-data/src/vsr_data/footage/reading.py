@@ -7,6 +7,7 @@ Invariant: what is yielded depends on the file, the range of frames, the scale a
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Final
 
 from vsr_data.cache import Account
 from vsr_data.errors import UnusableFileError
@@ -24,6 +25,9 @@ from vsr_data.video import (
     with_cuts,
 )
 from vsr_data.video.container import DECODE_ERRORS, reason_of
+
+VERSION: Final = 1
+"""Of what a film is read as: raised where other frames are kept, or cut elsewhere, than before."""
 
 Reading = tuple[int, Pixels, bool, FrameMeasures]
 """A frame's number in the file, its pixels as `gt_HWC`, whether it starts a run, and measures."""
@@ -82,22 +86,18 @@ class FilmReading:
 
     def _frames(self) -> Iterator[tuple[Frame, bool]]:
         found = self._mended()
-        if self._request.cuts == "off":
-            return ((frame, False) for frame in found)
-        return self._marked(found)
-
-    def _marked(self, found: Iterator[Frame]) -> Iterator[tuple[Frame, bool]]:
+        is_looked_for = self._request.cuts != "off"
         try:
-            yield from with_cuts(found)
-        except DECODE_ERRORS as error:  # of a pixel format that cannot be converted
+            yield from with_cuts(found) if is_looked_for else ((frame, False) for frame in found)
+        except DECODE_ERRORS as error:  # of a pixel format that filters cannot convert
             self.tally.note(f"its frames cannot be used: {reason_of(error)}")
 
     def _mended(self) -> Iterator[Frame]:
         request, wanted = self._request, FrameRange.parse(self._request.frames)
         try:
             nature = nature_of(self._path)
-        except UnusableFileError:  # of a film without a frame, decoding tells why
-            return frames(self._path, wanted, self.tally)
+        except UnusableFileError as error:
+            return self._unjudged(wanted, error)
         account = self.account
         account.codec, account.pixel_aspect = nature.codec, float(nature.pixel_aspect)
         account.fields, account.telecined, account.hdr = (
@@ -113,6 +113,12 @@ class FilmReading:
             interlaced=request.interlaced,
             hdr=request.hdr,
         )
+
+    def _unjudged(self, wanted: FrameRange, error: UnusableFileError) -> Iterator[Frame]:
+        """Nothing, of a film without a frame: decoding tells why; others must not stay unmended."""
+        for _ in frames(self._path, wanted, self.tally):
+            raise error
+        return iter(())
 
     def _pixels(self, frame: Frame) -> Pixels | None:
         """A frame's pixels, cropped to multiples of the scale; None where they cannot be used."""

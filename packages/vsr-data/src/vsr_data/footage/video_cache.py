@@ -15,7 +15,7 @@ from vsr_data.cache import Budget, CacheFullError, Entry, EntryWriter, FrameStor
 from vsr_data.degradation import degrade
 from vsr_data.errors import UnusableFileError
 from vsr_data.footage.clip import Rejected
-from vsr_data.footage.reading import FilmReading
+from vsr_data.footage.reading import VERSION, FilmReading
 from vsr_data.footage.room import Room, limit_of
 from vsr_data.footage.takes import takes_bytes
 from vsr_data.request import Request
@@ -111,6 +111,7 @@ def _key(path: Path, request: Request) -> str:
     wanted = FrameRange.parse(request.frames)
     return entry_key(
         kind="video",
+        reading=VERSION,
         path=str(path.resolve()),
         size=stat.st_size,
         mtime_ns=stat.st_mtime_ns,

@@ -185,7 +185,7 @@ def _read(path: Path, tally: Tally, start_s: float) -> Iterator[VideoFrame | Non
         times = _DecodingTimes(container)
         n_packets = n_bytes = 0
         moved = time.monotonic()
-        latest = _seek(container, stream, start_s)
+        latest = _seek(container, start_s)
         try:
             size = path.stat().st_size
             for packet in container.demux(stream):
@@ -216,18 +216,21 @@ def _read(path: Path, tally: Tally, start_s: float) -> Iterator[VideoFrame | Non
             raise _TooLateError
 
 
-def _seek(container: InputContainer, stream: VideoStream, start_s: float) -> float | None:
+def _seek(container: InputContainer, start_s: float) -> float | None:
     """Go to a key frame well before a time, and return that time by the file's own clock.
 
-    What cannot be searched is read from its start, and None returned.
+    None where there is nothing to search for.
+
+    Raises:
+        _TooLateError: the file cannot be searched.
     """
     wanted = start_s - SEEK_MARGIN_S
     if wanted <= 0 or container.start_time is None:
         return None
     try:
         container.seek(container.start_time + int(wanted * av.time_base))
-    except DECODE_ERRORS:
-        container.seek(0, any_frame=True, stream=stream)
+    except DECODE_ERRORS as error:
+        raise _TooLateError from error
     return container.start_time / av.time_base + start_s
 
 

@@ -149,6 +149,8 @@ def _table(loaded: LoadedSettings) -> list[str]:
     known = facts().values()
     name_width = max(len(fact.name) for fact in known)
     values = {fact.path: _shown(fact.of(loaded.settings)) for fact in known}
+    # Left out it stays open for the card to decide; until then it is the preset's.
+    values["hardware.memory_format"] = _shown(card(loaded.settings.hardware).memory_format)
     value_width = min(32, max(map(len, values.values())))
 
     def row(name: str, value: str, source: str) -> str:

@@ -51,7 +51,7 @@ def sound_contents(stored: Mapping[str, Any], network: nn.Module) -> dict[str, A
     Raises:
         UnsoundError: naming the entry that cannot be used.
     """
-    state = {"interval": {}, "footage": {}, **stored}
+    state = {"interval": {}, "footage": {}, "way": {}, **stored}
     step = _count(state, "step", MOST_STEPS)
     skipped = _count(state, "skipped", step)
     _count(state, "ema_updates", step - skipped)
@@ -65,6 +65,7 @@ def sound_contents(stored: Mapping[str, Any], network: nn.Module) -> dict[str, A
     _check_interval(_mapping(state, "interval"))
     _check_numbers("aside", state.get("aside"))
     _check_texts("footage", _mapping(state, "footage"))
+    _check_way(_mapping(state, "way"))
     if state.get("watch") != {} and not is_watch_state(state.get("watch")):
         state["watch"] = None
     return state
@@ -217,3 +218,8 @@ def _check_texts(entry: str, stored: Mapping[Any, Any]) -> None:
     for value in (*stored.keys(), *stored.values()):
         _require(entry, isinstance(value, str), "it must hold texts")
     _require(entry, all(digest.fullmatch(each) for each in stored.values()), "it must hold digests")
+
+
+def _check_way(stored: Mapping[Any, Any]) -> None:
+    for value in (*stored.keys(), *stored.values()):
+        _require("way", isinstance(value, str), "it must hold texts")

@@ -126,7 +126,7 @@ class RunFolder:
         with suppress(OSError):  # others' files are in it
             self.checkpoints.rmdir()
 
-    def write_rehearsal(self, figures: Mapping[str, float]) -> None:
+    def write_rehearsal(self, figures: Mapping[str, Any]) -> None:
         """Store what the rehearsal measured beside what was predicted.
 
         Raises:

@@ -43,6 +43,9 @@ class TrainingState:
     """Sums of the steps since the last row of the log, as they were when last saved."""
     footage: dict[str, str] = field(default_factory=dict)
     """Fingerprints of the footage for training and for validation."""
+    way: dict[str, str] = field(default_factory=dict)
+    """Device, precision and memory format that the run trains in; a run that goes on reads them
+    from its checkpoint before it has a state."""
 
     @classmethod
     def fresh(cls, settings: Settings, platform: Platform) -> "TrainingState":
@@ -78,6 +81,7 @@ class TrainingState:
             "watch": self.watch,
             "interval": self.interval,
             "footage": self.footage,
+            "way": self.way,
             "model_state_dict": self.network.state_dict(),
             "ema_state_dict": self.average.network.state_dict(),
             "ema_updates": self.average.updates,

@@ -3,7 +3,6 @@
 They use a network of their own, thrown away after, so that the run is the one that its seed makes.
 """
 
-import time
 from dataclasses import asdict, dataclass
 
 import torch
@@ -12,10 +11,7 @@ from vsr_device import DeviceError, Platform, Processes
 from vsr_losses import HybridLoss
 from vsr_settings import Settings, predict
 from vsr_settings.memory import MIB
-from vsr_train.step import MicroBatch, Stepper, TrainingState
-
-STEPS = 2
-"""The second has the optimiser's state and all gradients in place from its start."""
+from vsr_train.rehearsal.steps import make_steps
 
 
 @dataclass(frozen=True)
@@ -75,38 +71,3 @@ def rehearse(
     )
     torch.cuda.empty_cache()
     return rehearsal
-
-
-def make_steps(
-    settings: Settings,
-    platform: Platform,
-    loss: HybridLoss,
-    processes: Processes = Processes(),  # noqa: B008 - frozen
-) -> float:
-    """Make the steps with a network of their own; return the seconds of the last."""
-    state = TrainingState.fresh(settings, platform)
-    stepper = Stepper(
-        processes.wrap(state.network, platform, alone=True),
-        loss,
-        state.optimizer,
-        state.scaler,
-        platform,
-        grad_clip=settings.train.grad_clip,
-    )
-    batches = [_random_batch(settings)] * settings.train.accumulation_steps
-    seconds = 0.0
-    for _ in range(STEPS):
-        started = time.perf_counter()
-        result = stepper.step(batches, settings.train.max_lr)
-        state.count(result)
-        result.terms.tolist()  # waits for the device
-        seconds = time.perf_counter() - started
-    return seconds
-
-
-def _random_batch(settings: Settings) -> MicroBatch:
-    model, side = settings.model, settings.data.patch
-    samples, large = settings.train.batch_size, side * model.scale
-    lq_BTCHW = torch.randint(0, 256, (samples, model.n_frames, 3, side, side), dtype=torch.uint8)
-    gt_BCHW = torch.randint(0, 256, (samples, 3, large, large), dtype=torch.uint8)
-    return lq_BTCHW, gt_BCHW

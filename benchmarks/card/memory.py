@@ -1,0 +1,136 @@
+"""Predicted against real peaks: steps, a validation, a first save; and P4's runs in P4's memory."""
+
+import math
+from pathlib import Path
+
+from vsr_data import Footage
+from vsr_settings import Model, load, predict
+from vsr_settings.memory import MIB, predict_validation
+from vsr_train.folder import CheckpointWriter, RunFolder
+from vsr_train.validation import Validator
+
+from .place import P4_BUDGET_MIB
+from .results import reason_of
+from .runs import MadeClip, MadeRun
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+P4_CONFIGS = ("p4", "p4-large")
+STEPS = 3
+"""The second finds the optimiser's state in place, the third what the allocator then holds."""
+CELLS_SHARE = 0.6
+
+
+def memory(place, deadline, add):
+    """Add a row for every configuration, a validation and a save, and a run within 8 GB."""
+    sizes = place.sizes
+    cells = deadline.part(CELLS_SHARE)
+    for network, model in sizes.networks.items():
+        for precision in sizes.precisions:
+            for recompute in sizes.recomputes:
+                cell = {"network": network, "precision": precision, "recompute": recompute}
+                _try({"kind": "step", **cell}, cells, add, lambda: _step(place, model, **cell))  # noqa: B023 - called at once
+        cell = {"network": network}
+        _try({"kind": "validation", **cell}, deadline, add, lambda: _validation(place, model))  # noqa: B023 - called at once
+        _try({"kind": "save", **cell}, deadline, add, lambda: _save(place, model))  # noqa: B023 - called at once
+    for name in P4_CONFIGS:
+        row = {"kind": "limit", "config": name, "limit_mib": P4_BUDGET_MIB}
+        _try(row, deadline, add, lambda: _limited(place, name, deadline))  # noqa: B023 - called at once
+
+
+def _try(row, deadline, add, measure):
+    """Add what is measured to a row, or why it is not."""
+    if deadline.passed:
+        add({**row, "left_out": "no time was left"})
+        return
+    try:
+        found = measure()
+    except Exception as error:  # noqa: BLE001 - whatever it is, others can be measured
+        found = {"reason": reason_of(error)}
+    add({**row, **found})
+
+
+def _step(place, model, *, network, precision, recompute):
+    del network
+    if not place.has_natively(precision):
+        return {"reason": "this precision is emulated here"}
+    felt = place.sizes.perceptual
+    settings = place.settings(model, precision, recompute=recompute, perceptual=felt)
+    predicted = predict(settings)
+    with place.taken() as taken:
+        run = MadeRun(settings, place.platform(settings))
+        for _ in range(STEPS):
+            result = run.step()
+        is_finite = bool(result.terms.isfinite().all())
+    del run, result
+    return compared(predicted, taken) | {"finite": is_finite}
+
+
+def _validation(place, model):
+    settings = place.settings(model, "fp32", recompute="segments")
+    height, width = place.sizes.frame
+    run = _in_its_middle(place, settings)
+    footage = Footage((MadeClip(model, height, width),))
+    validator = Validator(footage, settings, run.platform, run.loss.perceptual)
+    with place.taken() as taken:
+        found = validator.measure(run.state.average.network)
+    row = {"frame": f"{width}×{height}", "psnr": found.mean["psnr"]}
+    if not place.is_card:  # whose stand-in counts what comes to life, and a run is alive already
+        return row | taken.as_row()
+    return row | compared(predict_validation(settings, height, width), taken)
+
+
+def _save(place, model):
+    settings = place.settings(model, "fp32", recompute="segments")
+    folder = RunFolder.of(settings)
+    run = _in_its_middle(place, settings)
+    with place.taken() as taken, CheckpointWriter(folder, settings) as writer:
+        writer.save(run.state)
+    row = {"bytes": sum(path.stat().st_size for path in folder.checkpoints.iterdir())}
+    if not place.is_card:
+        return row | taken.as_row()
+    return row | compared(predict(settings), taken)  # which a save must stay under
+
+
+def _in_its_middle(place, settings):
+    run = MadeRun(settings, place.platform(settings))
+    run.step()
+    run.state.optimizer.zero_grad()
+    return run
+
+
+def _limited(place, name, deadline):
+    """Train as a P4 would, and validate, in the memory that a P4 has."""
+    place.settings(Model(), "fp32")  # reads VGG16 before anything is counted
+    path, digest = place.vgg_file()
+    options = [
+        "data.train=demo", "data.val=demo", "data.val_windows=1", "train.amp_dtype=fp16",
+        f"loss.perceptual_weights={path}", f"loss.perceptual_sha256={digest}",
+        f"run.dir={place.scratch}", f"run.device={place.device.type}", *place.sizes.options,
+    ]  # fmt: skip
+    settings = load(CONFIGS / f"{name}.toml", options, {})
+    predicted, steps, finite = predict(settings), 0, True
+    with place.limited(P4_BUDGET_MIB), place.taken() as taken:
+        run = MadeRun(settings, place.platform(settings))
+        while steps < place.sizes.steps and not deadline.passed:
+            finite = bool(run.step().terms.isfinite().all()) and finite
+            steps += 1
+        footage = Footage((MadeClip(settings.model, *place.sizes.frame),))
+        validator = Validator(footage, settings, run.platform, run.loss.perceptual)
+        psnr = validator.measure(run.state.average.network).mean["psnr"]
+    row = {"steps": steps, "finite": finite, "validated": math.isfinite(psnr)}
+    row |= {"precision": run.platform.precision, "recompute": settings.model.recompute}
+    row["within"] = taken.reserved <= P4_BUDGET_MIB * MIB and steps == place.sizes.steps and finite
+    del run, validator
+    return row | compared(predicted, taken)
+
+
+def compared(predicted, taken):
+    """Return predicted and real peaks in MiB, and what the prediction of reserved is over by."""
+    over = predicted.reserved / taken.reserved - 1 if taken.reserved else None
+    return taken.as_row() | {
+        "predicted_allocated_mib": predicted.allocated / MIB,
+        "predicted_reserved_mib": predicted.reserved / MIB,
+        "workspace_mib": predicted.workspace / MIB,
+        "over": over,
+        "holds": over is not None and 0 <= over <= 0.10,
+    }

@@ -1,0 +1,20 @@
+"""What a run tries on its card before it begins: does it fit, and what is fastest there?
+
+Trials use networks of their own, thrown away after, so that the run is the one that its seed makes.
+"""
+
+from vsr_train.rehearsal.memory import Rehearsal, rehearse
+from vsr_train.rehearsal.steps import make_steps
+from vsr_train.rehearsal.ways import Card, Choice, Timing, Way, card_of, choose_way
+
+__all__ = [
+    "Card",
+    "Choice",
+    "Rehearsal",
+    "Timing",
+    "Way",
+    "card_of",
+    "choose_way",
+    "make_steps",
+    "rehearse",
+]
