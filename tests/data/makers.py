@@ -21,7 +21,7 @@ def shared_files(folder: str, pattern: str = "*") -> list:
     found = sorted((SHARED / folder).glob(pattern)) if (SHARED / folder).is_dir() else []
     if not found:
         reason = "the folder shared/data with test clips is not beside the checkout"
-        return [pytest.param(None, marks=pytest.mark.skip(reason=reason))]
+        return [pytest.param(None, id=f"no {folder}", marks=pytest.mark.skip(reason=reason))]
     return [pytest.param(path, id=path.name) for path in found]
 
 

@@ -4,6 +4,7 @@ import json
 
 import torch
 
+from vsr_data import Footage
 from vsr_device import choose_platform
 from vsr_model import save_weights
 from vsr_train.folder import (
@@ -61,7 +62,9 @@ def make_run(folder, settings, last, *, first=1, best=None, seed=0):
         state = state_after(settings, step, seed=seed)
         if step == best:
             state.best = best_of(step)
-            save_weights(state.average.network, folder.best, best_facts(state))
+            save_weights(
+                state.average.network, folder.best, best_facts(state, settings, Footage(()))
+            )
         elif best is not None and step > best:
             state.best = best_of(best)
         save_checkpoint(folder, state, settings)

@@ -129,7 +129,7 @@ def test_best_begins_anew_where_its_file_is_not_the_checkpoints(folder, settings
     assert state.best == best_of(1)
     assert "begins anew" not in said
     state.best = best_of(3, psnr=31.0)
-    save_weights(state.average.network, folder.best, best_facts(state))
+    save_weights(state.average.network, folder.best, best_facts(state, settings, Footage(())))
     state, said = resumed(folder, settings)
     assert state.best == {}
     assert "best.safetensors is of step 3: best begins anew" in said
@@ -296,7 +296,7 @@ def test_other_footage_drops_what_was_learnt_about_the_old_and_says_so(folder, s
     state = state_after(settings, 1)
     state.aside, state.best = [4, 5], best_of(1)
     state.watch = WATCH
-    save_weights(state.average.network, folder.best, best_facts(state))
+    save_weights(state.average.network, folder.best, best_facts(state, settings, Footage(())))
     save_checkpoint(folder, state, settings)
     same, _ = resumed(folder, settings)
     assert (same.aside, same.best, same.watch) == (state.aside, state.best, state.watch)
