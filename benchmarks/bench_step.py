@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 
 import pytest
 import torch
+from card.runs import answering_weights
 from measuring import made_up_vgg16, now
 from plain import PLAIN
 from tracer import Formulation, trace
 
 from vsr_device import Platform
-from vsr_model import Network
 from vsr_settings import Data, Hardware, Loss, Model, Settings, Train
 from vsr_train.step import Stepper, make_optimizer
 
@@ -164,16 +164,6 @@ def ratio(ours, plain, clock):
     """Return the ratio of medians by one clock, without the first round, which warms up."""
     medians = [statistics.median(times[clock] for times in run[1:]) for run in (ours, plain)]
     return medians[0] / medians[1]
-
-
-def answering_weights(model):
-    """Weights whose last convolutions are not 0, so that every gradient is something."""
-    torch.manual_seed(0)
-    network = Network(model)
-    for convolution in (network.upsample[2], network.align and network.align.out):
-        if convolution is not None:
-            torch.nn.init.normal_(convolution.weight, std=0.01)
-    return network.state_dict()
 
 
 def same_answer(ours, plain, tolerance):

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -61,7 +62,7 @@ def test_what_cannot_be_read_has_a_row_with_the_reason(films, capsys):
     os.mkfifo(films / "pipe.mp4")
     write_video(films / "short.mp4", scene(4, 2), **X264)
     code, report = found(capsys, films)
-    rows = {os.path.basename(row["path"]): row for row in report["files"]}  # noqa: PTH119
+    rows = {Path(row["path"]).name: row for row in report["files"]}
     assert code == 0
     assert [rows[name]["verdict"] for name in ("empty.mp4", "text.mkv", "pipe.mp4")] == [
         "refused"

@@ -1,28 +1,21 @@
 """What several commands take: sources, settings, and one setting at a time."""
 
 import argparse
-from typing import TypeAlias
 
 from pydantic import ValidationError
 
 from vsr_files import printable
 from vsr_settings import LoadedSettings, read
+from vsr_settings.commands.arguments import Commands, add_set
 from vsr_settings.schema import Source
 
-Commands: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"  # noqa: SLF001 - unnamed
-"""What `add_subparsers` gives."""
+__all__ = ["Commands", "a_source", "add_settings", "settings_of"]
 
 
 def add_settings(command: argparse.ArgumentParser) -> None:
     """Let a command take a run's settings."""
     command.add_argument("--settings", metavar="FILE", help="a TOML file, as in configs/")
-    command.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.NAME=VALUE",
-        help="override a setting; may be repeated",
-    )
+    add_set(command)
 
 
 def a_source(text: str) -> str:

@@ -68,11 +68,12 @@ def distinct_names(names: Sequence[str], sources: Sequence[str]) -> list[str]:
     taken.update(name for name in names if claims[name] == 1)
     found = []
     for name, source in zip(names, sources, strict=True):
+        distinct = name
         if claims[name] > 1:
             folder = Path(source).parent.name
-            (name,) = _free(f"{folder}/{name}" if folder else name, 1, taken)  # noqa: PLW2901
-            taken.add(name)
-        found.append(name)
+            (distinct,) = _free(f"{folder}/{name}" if folder else name, 1, taken)
+            taken.add(distinct)
+        found.append(distinct)
     return found
 
 

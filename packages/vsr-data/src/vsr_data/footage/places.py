@@ -58,7 +58,7 @@ def _matches(place: Path, request: Request) -> tuple[Path, ...]:
     pattern = f"{place}{os.sep}" if ends_in_folder else str(place)
     try:
         # Path.glob takes no absolute pattern, and would find what is hidden.
-        matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207
+        matches = glob.iglob(pattern, recursive=True)  # noqa: PTH207 - see above
         found = list(islice(matches, MOST_MATCHES + 1))
     except ValueError:  # a NUL, or what no file name encodes
         found = []
