@@ -1,5 +1,6 @@
 """What all tests share: hypothesis profiles, a torch that leaves a core, a seed per test."""
 
+import logging
 import os
 
 import pytest
@@ -26,3 +27,13 @@ def _no_settings_from_outside(monkeypatch):
     for name in list(os.environ):
         if name.upper().startswith("VSR_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(autouse=True)
+def _loggers_as_they_were():
+    """Commands that run in a test's process say what vsr_data logs; the next test's do not."""
+    logger = logging.getLogger("vsr_data")
+    level, handlers = logger.level, logger.handlers
+    yield
+    logger.setLevel(level)
+    logger.handlers = handlers
