@@ -144,6 +144,7 @@ def data_sections(
         degradation=draw(st.sampled_from(sorted(NAMED)) | pipelines()),
         workers=draw(st.just("auto") | st.integers(0, 256)),
         val_windows=draw(st.integers(1, 10_000)),
+        val_most=draw(st.integers(1, 100_000)),
         val_border=draw(st.integers(0, 256)),
         val_tile=draw(st.integers(16, 4096)),
         cache_dir=draw(PATHS),
@@ -203,7 +204,13 @@ def hardware_sections(draw, *, presets=PRESET_NAMES) -> Hardware:
 @st.composite
 def runs(draw, *, devices=ANY_DEVICE) -> Run:
     """A `[run]` section; its devices go with every preset."""
-    return Run(name=draw(NAMES), dir=draw(PATHS), device=draw(devices))
+    return Run(
+        name=draw(NAMES),
+        dir=draw(PATHS),
+        device=draw(devices),
+        tensorboard=draw(st.booleans()),
+        license=draw(st.sampled_from(["unknown", "mit", "cc-by-4.0"])),
+    )
 
 
 @st.composite

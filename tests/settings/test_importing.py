@@ -36,7 +36,7 @@ NUM_WORKERS = 4
 EMA_DECAY = 1 - 1e-3
 DATA_ROOT = "/data/films"
 LOG_DIR = Path("logs")
-TENSORBOARD = True
+WANDB = True
 lower_case = 3
 
 
@@ -62,10 +62,10 @@ def test_known_names_become_settings_that_load():
 
 def test_what_is_left_out_is_listed_with_line_and_reason():
     dropped = {one.name: (one.line, one.reason) for one in import_python(OLD).dropped}
-    assert set(dropped) == {"WEIGHT_DECAY", "SEED", "LOG_DIR", "TENSORBOARD"}
+    assert set(dropped) == {"WEIGHT_DECAY", "SEED", "LOG_DIR", "WANDB"}
     assert dropped["WEIGHT_DECAY"] == (20, "must be a number from 0 to 10, got -1")
     assert "was not run" in dropped["SEED"][1]
-    assert "no such setting" in dropped["TENSORBOARD"][1]
+    assert "no such setting" in dropped["WANDB"][1]
 
 
 def test_the_file_is_never_run(tmp_path):

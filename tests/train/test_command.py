@@ -54,7 +54,8 @@ def test_the_log_has_a_row_per_log_and_per_validation(command, settings_of):
     assert [row["step"] for row in train] == [1, 2, 4, 6, 8]
     for row in train:
         assert row.keys() == {
-            "kind", "step", "loss", "lr", "grad_norm", "samples_per_s", "skipped",
+            "kind", "step", "time", "loss", "lr", "grad_norm", "samples_per_s", "skipped",
+            "memory_mib",
         }  # fmt: skip
         assert row["loss"].keys() == TERMS
         both = row["loss"]["l1"] + row["loss"]["plain"]  # with neighbours and without

@@ -30,6 +30,10 @@ def rows_of(settings):
     return [json.loads(line) for line in lines]
 
 
+OWN = {"samples_per_s", "time", "memory_mib"}
+"""What no two runs share."""
+
+
 def assert_same_run(one, other, *, rtol=1e-9):
     """Weights, average, memory of the optimiser and every row but the pace."""
     for part in ("model_state_dict", "ema_state_dict"):
@@ -55,7 +59,7 @@ def _numbers(row, path=""):
     for name, value in row.items():
         if isinstance(value, dict):
             yield from _numbers(value, f"{path}{name}.")
-        elif name != "samples_per_s" and isinstance(value, int | float):
+        elif name not in OWN and isinstance(value, int | float):
             yield path + name, float(value)
 
 

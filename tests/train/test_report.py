@@ -2,13 +2,10 @@
 
 import io
 
-import pytest
 from rich.console import Console
 
 from vsr_losses import LossTerms
-from vsr_train.folder import RunFolder
-from vsr_train.report import Report
-from vsr_train.report.report import sources_table
+from vsr_train.report.lines import MOST_CLIPS, sources_table, training_line
 
 COLUMNS = 80
 SCORES = {
@@ -37,35 +34,36 @@ def test_every_figure_of_every_clip_is_whole_in_80_columns():
         assert title in text
 
 
-@pytest.fixture
-def training_line(settings_of):
+def told(weights, **terms):
     """What is said of a step's terms, given by name."""
-
-    def tell(weights, **terms):
-        settings, file = settings_of(), io.StringIO()
-        folder = RunFolder.of(settings)
-        folder.open(settings, start_step=0)
-        console = Console(file=file, width=400, markup=False, highlight=False)
-        with Report(settings, folder, console, weights=weights, start_step=0) as report:
-            report.log_training(
-                8, [terms[name] for name in LossTerms._fields],
-                lr=4e-4, grad_norm=0.1, samples_per_s=123.4, skipped=0,
-            )  # fmt: skip
-        return file.getvalue().strip().partition(" · ")[2]
-
-    return tell
+    loss = {name: terms[name] for name in LossTerms._fields}
+    return training_line(loss, weights, lr=4e-4, samples_per_s=123.4)
 
 
-def test_a_step_s_figures_are_two_lines_of_80_columns_and_three_with_every_term(training_line):
+def test_a_step_s_figures_are_two_lines_of_80_columns_and_three_with_every_term():
     l1_alone = {"l1": 1.0, "ms": 0.0, "grad": 0.0, "perceptual": 0.0}
-    few = training_line(l1_alone, l1=0.02, ms=0.01, grad=0.02, perceptual=0, plain=0.02, total=0.04)
+    few = told(l1_alone, l1=0.02, ms=0.01, grad=0.02, perceptual=0, plain=0.02, total=0.04)
     assert "l1 0.0200 (×1, 50%)" in few
     assert "plain 0.0200 (50%)" in few
     assert len(shown(few).splitlines()) == 2
     terms = {"l1": 0.03, "ms": 0.04, "grad": 0.02, "perceptual": 0.7, "plain": 0.04, "total": 0.1}
-    assert len(shown(training_line(ALL_TERMS, **terms)).splitlines()) == 3
+    assert len(shown(told(ALL_TERMS, **terms)).splitlines()) == 3
 
 
-def test_what_is_not_trained_is_not_told(training_line):
+def test_what_is_not_trained_is_not_told():
     terms = {"l1": 0.03, "ms": 0.04, "grad": 0.02, "perceptual": 0.7, "plain": 0.0, "total": 0.1}
-    assert "plain" not in training_line(ALL_TERMS, **terms)
+    assert "plain" not in told(ALL_TERMS, **terms)
+
+
+def test_of_many_clips_the_worst_and_the_best_are_shown():
+    gains = {f"clip {i:03}": SCORES | {"gain_bicubic_db": i / 100} for i in range(300)}
+    text = shown(sources_table(gains))
+    rows = [line for line in text.splitlines() if "clip " in line and "│" in line]
+    assert len(rows) == MOST_CLIPS
+    assert "clip 000" in rows[0]
+    assert "clip 299" in rows[-1]
+    assert "6 worst and the 6 best of 300 clips" in text
+
+
+def test_a_clip_s_name_is_text():
+    assert "[red]a[/red]" in shown(sources_table({"[red]a[/red]": SCORES}), columns=120)

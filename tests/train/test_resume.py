@@ -20,9 +20,10 @@ from vsr_train.step import TrainingState
 
 
 def rows_of(folder):
-    """The log without what no two runs share: the pace."""
+    """The log without what no two runs share: pace, time and the process's memory."""
     rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
-    return [{k: v for k, v in row.items() if k != "samples_per_s"} for row in rows]
+    own = {"samples_per_s", "time", "memory_mib"}
+    return [{k: v for k, v in row.items() if k not in own} for row in rows]
 
 
 def final_state(folder, settings):

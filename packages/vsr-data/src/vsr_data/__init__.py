@@ -6,7 +6,7 @@ from vsr_data.footage.clip import Clip, Footage, Rejected
 from vsr_data.pairs.checks import check_pairs, require_sound
 from vsr_data.pairs.findings import Finding, inspect_pairs
 from vsr_data.samples.stream import TrainingStream
-from vsr_data.samples.validation import validation_windows
+from vsr_data.samples.validation import validation_places, validation_windows
 from vsr_data.samples.workers import resolve_workers
 from vsr_data.sources import check_sources, open_training, open_validation
 
@@ -26,5 +26,6 @@ __all__ = [
     "open_validation",
     "require_sound",
     "resolve_workers",
+    "validation_places",
     "validation_windows",
 ]

@@ -11,6 +11,7 @@ from vsr_device.platform import (
     choose_platform,
     free_bytes,
     native_precisions,
+    peak_mib,
 )
 from vsr_device.processes import Processes
 
@@ -30,4 +31,5 @@ __all__ = [
     "is_first_process",
     "joined",
     "native_precisions",
+    "peak_mib",
 ]

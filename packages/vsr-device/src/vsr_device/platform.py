@@ -166,6 +166,21 @@ def free_bytes(device: torch.device) -> int | None:
     return int(available[1]) << 10 if available else None
 
 
+def peak_mib(device: torch.device) -> int | None:
+    """The most memory taken so far, in MiB; None where that is not told.
+
+    On a CUDA card what this process's allocator held at once; elsewhere what the process did.
+    """
+    if device.type == "cuda":
+        return torch.cuda.max_memory_reserved(device) >> 20
+    try:
+        status = Path("/proc/self/status").read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return None
+    peak = re.search(r"^VmHWM:\s+(\d+) kB$", status, re.MULTILINE)
+    return int(peak[1]) >> 10 if peak else None
+
+
 def _set_arithmetic(device: torch.device, *, deterministic: bool) -> tuple[str, ...]:
     """Decide how cuDNN computes, for the whole process; return what the user should know of it."""
     cudnn = torch.backends.cudnn

@@ -51,6 +51,11 @@ RunName = Annotated[
     StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$"),
     Wording("1 to 100 letters, digits, '.', '_' or '-', the first a letter or a digit"),
 ]
+License = Annotated[
+    str,
+    StringConstraints(pattern=r"^[a-z0-9][a-z0-9.+-]{0,63}$"),
+    Wording("a licence as model hubs name it, in lower case, such as 'mit' or 'cc-by-4.0'"),
+]
 Device = Annotated[
     str,
     StringConstraints(pattern=r"^(auto|cpu|mps|cuda(:[0-9]{1,2})?)$"),
@@ -180,6 +185,9 @@ class Data(Section):
     """Processes that cut training clips; `auto` leaves a core to the training loop."""
     val_windows: Annotated[int, Field(ge=1, le=10_000)] = 4
     """Windows validated per clip, evenly spaced over it."""
+    val_most: Annotated[int, Field(ge=1, le=100_000)] = 256
+    """Windows validated in all: where there would be more, fewer of each clip are, and then not
+    every clip."""
     val_border: Annotated[int, Field(ge=0, le=256)] = 6
     """Pixels cut from each side of a picture before it is measured."""
     val_tile: Annotated[int, Field(ge=16, le=4096)] = 256
@@ -274,6 +282,10 @@ class Run(Section):
     """Folder that holds run folders."""
     device: Device = "auto"
     """`auto` (CUDA, else mps, else the CPU), `cpu`, `mps`, `cuda` or `cuda:N`."""
+    tensorboard: bool = True
+    """Write TensorBoard's files beside the log."""
+    license: License = "unknown"
+    """Licence of the weights, for their model card: `mit`, `apache-2.0`, `cc-by-4.0`, `other` and so on."""
 
 
 class Settings(Section):

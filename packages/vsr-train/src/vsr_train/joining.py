@@ -18,6 +18,7 @@ _DECISIVE: Final = {
     "windows",
     "degradation",
     "val_windows",
+    "val_most",
     "val_tile",
     "val_border",
 }

@@ -9,14 +9,14 @@ from rich.console import Console
 from torch import Tensor
 
 from vsr_data import DataError
-from vsr_device import PeerError, Processes
+from vsr_device import PeerError, Processes, peak_mib
 from vsr_settings import effective_batch
 from vsr_train.alarms import Alarms
 from vsr_train.cadence import Cadence
 from vsr_train.errors import DivergedError, LearningError, RunError
 from vsr_train.folder import CheckpointWriter, begin, best_facts
 from vsr_train.report import Report
-from vsr_train.run import Run, opening, training_stream
+from vsr_train.run import Run, about_run, opening, training_stream
 from vsr_train.signals import Action, Signals
 from vsr_train.step import MicroBatch, Schedule, StepClock, Stepper
 from vsr_train.validation import Validation, Validator
@@ -40,6 +40,7 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         run.settings,
         run.folder,
         console,
+        about=about_run(run),
         weights=run.loss.weights,
         start_step=run.state.step,
         verdict=watch.reported,
@@ -47,7 +48,8 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
     with report:
         if (rehearsal := run.rehearsal) is not None:
             figures = rehearsal.as_dict() | run.choice.as_dict()
-            report.attempt("the rehearsal", lambda: run.folder.write_rehearsal(figures))
+            path = run.folder.rehearsal
+            report.attempt("the rehearsal", lambda: run.folder.write_json(path, figures))
         for line in (*opening(run), *(f"note        {note}" for note in notes)):
             report.say(line)
         _Loop(run, report, watch).go(signals)
@@ -177,6 +179,7 @@ class _Loop:
                 grad_norm=interval.grad_norm,
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
+                memory_mib=peak_mib(self._run.platform.device),
             )
         self._cadence.logged()
         self._step_clock.pause()

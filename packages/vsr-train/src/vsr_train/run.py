@@ -40,7 +40,14 @@ from vsr_train.protocol import (
     under_protocol,
 )
 from vsr_train.rehearsal import Choice, Rehearsal, Way, card_of, choose_way, rehearse
-from vsr_train.report import describe, show_protocol, sources_table, validation_line
+from vsr_train.report import (
+    About,
+    about,
+    describe,
+    show_protocol,
+    sources_table,
+    validation_line,
+)
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validator, fitting
 
@@ -244,17 +251,23 @@ def _measure_by_protocol(
     show_protocol(console, protocol, settings, found, mean(found.values()))
 
 
-def opening(run: Run) -> list[str]:
-    """Return the lines that tell what a run is."""
-    lines = describe(
-        run.settings,
+def about_run(run: Run) -> About:
+    """Return what a run is."""
+    return about(
+        run.choice.way.written_in(run.settings),
         run.platform,
         parameters=sum(parameter.numel() for parameter in run.state.network.parameters()),
         loss=run.loss,
         training=run.training,
         validation=run.validation,
     )
-    return [*lines, *(f"note        {note}" for note in run.notes)]
+
+
+def opening(run: Run) -> list[str]:
+    """Return the lines that tell what a run is."""
+    footage = (run.training, run.validation)
+    notes = (*run.platform.notes, *run.notes)
+    return list(describe(about_run(run), run.loss.weights, footage, notes))
 
 
 def training_stream(

@@ -6,7 +6,7 @@ Shape suffixes: B samples, T frames, C colour channels, H and W pixels.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import accumulate, zip_longest
+from itertools import zip_longest
 from statistics import fmean
 from typing import Any, TypeVar
 
@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from vsr_data import Clip, Footage, validation_windows
+from vsr_data import Clip, Footage, validation_places, validation_windows
 from vsr_device import DeviceError, Platform, Processes
 from vsr_losses import PerceptualLoss, luma, psnr, sharpness, ssim
 from vsr_model import Network, enlarge
@@ -162,7 +162,11 @@ class Validator:
         rank, world_size = self._processes.rank, self._processes.world_size
         shown, measured = self._shown_places(), []
         windows = validation_windows(
-            self._footage, self._data.val_windows, rank=rank, world_size=world_size
+            self._footage,
+            self._data.val_windows,
+            self._data.val_most,
+            rank=rank,
+            world_size=world_size,
         )
         for own, (clip, i, lq_TCHW, gt_CHW) in enumerate(windows):
             lq_1TCHW, gt_1CHW = (self._platform.to_unit(part[None]) for part in (lq_TCHW, gt_CHW))
@@ -179,9 +183,11 @@ class Validator:
 
     def _shown_places(self) -> set[int]:
         """Return the places, among all windows, of the first one of each of the first clips."""
-        clips = self._footage.clips[:MOST_PICTURES]
-        per_clip = (min(clip.windows, self._data.val_windows) for clip in clips)
-        return set(list(accumulate(per_clip, initial=0))[: len(clips)])
+        places = validation_places(self._footage.clips, self._data.val_windows, self._data.val_most)
+        firsts: dict[int, int] = {}
+        for at, (clip, _) in enumerate(places):
+            firsts.setdefault(clip, at)
+        return set(list(firsts.values())[:MOST_PICTURES])
 
     def _enlarge(self, network: Network, lq_1TCHW: Tensor, *, aligned: bool = True) -> Tensor:
         return enlarge(network, lq_1TCHW, self._tile, aligned=aligned).clamp_(0, 1)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vsr_data.footage.clip import TYPICAL, Clip, Footage
-from vsr_data.samples.sampling import spread
+from vsr_data.samples.validation import validation_places
 
 CHOICE: Final = 1  # second word of the generators' keys; samples of training have 0
 ORDER: Final = 2
@@ -73,13 +73,9 @@ def training_picks(
     return picks
 
 
-def validation_picks(footage: Footage, per_clip: int) -> list[Pick]:
-    """The windows that validation sees of every clip."""
-    return [
-        Pick(number, window)
-        for number, clip in enumerate(footage.clips)
-        for window in spread(clip.windows, per_clip)
-    ]
+def validation_picks(footage: Footage, per_clip: int, most: int) -> list[Pick]:
+    """The windows that validation sees: of every clip so many, and so many in all."""
+    return [Pick(*place) for place in validation_places(footage.clips, per_clip, most)]
 
 
 def shares(masses: list[float], most: list[int], wanted: int) -> list[int]:

@@ -102,7 +102,9 @@ def plan_of(wanted: Wanted, footage: dict[Role, Footage]) -> Plan:
     settings = wanted.settings
     picks = {"train": _train_picks(wanted, footage["train"])}
     if "val" in footage:
-        picks["val"] = validation_picks(footage["val"], settings.data.val_windows)
+        picks["val"] = validation_picks(
+            footage["val"], settings.data.val_windows, settings.data.val_most
+        )
     parts: list[Part] = []
     for role, each in footage.items():
         keyed = _keyed(picks[role], each.clips)

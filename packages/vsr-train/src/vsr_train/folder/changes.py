@@ -14,7 +14,7 @@ from typing import Any, Final, Literal
 
 from pydantic import ValidationError
 
-from vsr_data import Footage
+from vsr_data import Footage, validation_places
 from vsr_model import WeightsError, read_facts
 from vsr_settings import Model, Settings, Train
 from vsr_settings.degradation_text import store_degradation
@@ -137,7 +137,10 @@ def fingerprints(settings: Settings, training: Footage, validation: Footage) -> 
     data = settings.data
     frames = [source.frames for source in data.sources("train")]
     degradation = data.model_dump(mode="json")["degradation"]
-    measured = [data.val_frames, degradation, data.val_windows, data.val_border]
+    measured: list[Any] = [data.val_frames, degradation, data.val_windows, data.val_border]
+    places = validation_places(validation.clips, data.val_windows, data.val_most)
+    if places != validation_places(validation.clips, data.val_windows):  # as with `read` below
+        measured.append(places)
     # left out where they are as by default, as versions before there was a choice left them out
     read = data.model_dump(include=_READ_BY, exclude_defaults=True)
     read_by = [sorted(read.items())] if read else []

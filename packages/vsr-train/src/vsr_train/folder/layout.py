@@ -1,11 +1,13 @@
 """The folder of a run: what is in it, and that no run writes over another unasked.
 
-settings.toml · metrics.jsonl · tensorboard/ · pictures/ · checkpoints/ · best.safetensors ·
+settings.toml · about.json · metrics.jsonl · tensorboard/ · pictures/ · report.html ·
+checkpoints/ · best.safetensors and its README.md · last.safetensors, where it was asked for ·
 rehearsal.json, where there is a card · diagnosis.md and .json, where the watch had reason to ·
 retired/, where somebody went back
 """
 
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -42,7 +44,11 @@ class RunFolder:
         self.pictures = path / "pictures"
         self.checkpoints = path / "checkpoints"
         self.retired = path / "retired"
+        self.about = path / "about.json"
+        self.page = path / "report.html"
         self.best = path / "best.safetensors"
+        self.last = path / "last.safetensors"
+        self.model_card = path / "README.md"
         self.diagnosis = path / "diagnosis.md"
         self.rehearsal = path / "rehearsal.json"
         self.lock = path / ".lock"
@@ -110,11 +116,14 @@ class RunFolder:
         Raises:
             RunError: if the disk refuses.
         """
-        diagnosis = (self.diagnosis, self.diagnosis.with_suffix(".json"))
+        written = (
+            self.settings, self.about, self.metrics, self.page, self.best, self.last,
+            self.model_card, self.rehearsal, self.diagnosis, self.diagnosis.with_suffix(".json"),
+        )  # fmt: skip
         checkpoints = self.checkpoints.iterdir() if self.checkpoints.is_dir() else ()
         ours = [path for path in checkpoints if is_checkpoint(path)]
         try:
-            for file in (*ours, self.settings, self.metrics, self.best, self.rehearsal, *diagnosis):
+            for file in (*ours, *written):
                 file.unlink(missing_ok=True)
         except OSError as error:
             raise RunError(
@@ -126,14 +135,14 @@ class RunFolder:
         with suppress(OSError):  # others' files are in it
             self.checkpoints.rmdir()
 
-    def write_rehearsal(self, figures: Mapping[str, Any]) -> None:
-        """Store what the rehearsal measured beside what was predicted.
+    def write_json(self, path: Path, facts: Mapping[str, Any]) -> None:
+        """Store facts in a file of the folder, such as `about` and `rehearsal`.
 
         Raises:
             OSError: if the disk refuses.
         """
-        with replacing(self.rehearsal) as file:
-            file.write((json.dumps(figures, indent=2) + "\n").encode())
+        with replacing(path) as file:
+            file.write((strict_json(facts, indent=2) + "\n").encode())
 
     def save_best(self, network: Network, facts: Mapping[str, str]) -> None:
         """Write the weights of the best validation.
@@ -150,13 +159,13 @@ class RunFolder:
             ) from error
 
     def log(self, row: Mapping[str, Any]) -> None:
-        """Append a row to metrics.jsonl, whole.
+        """Append a row to metrics.jsonl, whole; what is no finite number is null there.
 
         Raises:
             RunError: if the disk refuses; the rows before are whole.
         """
         try:
-            append(self.metrics, (json.dumps(row) + "\n").encode())
+            append(self.metrics, (strict_json(row) + "\n").encode())
         except OSError as error:
             raise RunError(
                 f"{str(self.metrics)!r} cannot be written ({error.strerror}); the rows before and "
@@ -181,6 +190,23 @@ class RunFolder:
         if kept != lines:
             with replacing(self.metrics) as file:
                 file.writelines(kept)
+
+
+def strict_json(value: Any, indent: int | None = None) -> str:
+    """Return JSON that every reader takes: null for NaN and infinities, which JSON lacks."""
+    return json.dumps(_without_infinities(value), allow_nan=False, indent=indent)
+
+
+def _without_infinities(value: Any) -> Any:
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case Mapping():
+            return {name: _without_infinities(each) for name, each in value.items()}
+        case list() | tuple():
+            return [_without_infinities(each) for each in value]
+        case _:
+            return value
 
 
 def step_of_row(line: bytes) -> float:
