@@ -5,7 +5,9 @@ import os
 import signal
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -13,7 +15,14 @@ from data.makers import NoiseClip, noise_footage
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vsr_data import DataError, Footage, TrainingStream, resolve_workers, validation_windows
+from vsr_data import (
+    DataError,
+    Footage,
+    TrainingStream,
+    resolve_workers,
+    validation_places,
+    validation_windows,
+)
 from vsr_data.samples.workers import cores
 
 FOOTAGE = noise_footage()
@@ -212,3 +221,22 @@ def test_validation_sees_whole_frames_of_every_clip():
         lq_THWC, gt_HWC = clip.window(i)
         assert torch.equal(lq_TCHW.permute(0, 2, 3, 1), torch.from_numpy(lq_THWC))
         assert torch.equal(gt_CHW.permute(1, 2, 0), torch.from_numpy(gt_HWC))
+
+
+@given(
+    st.lists(st.integers(1, 40), min_size=1, max_size=60), st.integers(1, 12), st.integers(1, 90)
+)
+def test_validation_sees_at_most_so_many_windows_and_every_clip_while_it_can(
+    counts, per_clip, most
+):
+    clips = [SimpleNamespace(windows=count) for count in counts]
+    places = validation_places(clips, per_clip, most)
+    assert len(places) <= most
+    assert places == sorted(set(places))
+    assert all(i < counts[clip] for clip, i in places)
+    seen = Counter(clip for clip, _ in places)
+    assert len(seen) == min(len(clips), most)
+    assert max(seen.values()) <= per_clip
+    unlimited = validation_places(clips, per_clip)
+    if len(unlimited) <= most:
+        assert places == unlimited

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from skimage.metrics import peak_signal_noise_ratio
 
 from vsr_model import load_weights
 from vsr_settings import load
@@ -127,9 +128,10 @@ def test_a_run_learns(command, settings_of):
 def test_a_comparison_shows_bicubic_output_and_ground_truth(command, settings_of, pairs):
     assert command(train__max_steps=1)[0] == 0
     folder = RunFolder.of(settings_of())
-    (path, _) = sorted(folder.pictures.iterdir())
-    sheet = np.asarray(Image.open(path))
-    assert sheet.shape == (48 + 16, 3 * 48, 3)
+    (path, _) = sorted(folder.pictures.glob("*.png"))
+    with Image.open(path) as picture:
+        sheet, facts = np.asarray(picture), json.loads(picture.text["vsr"])
+    assert (facts["clip"], facts["step"]) == ("val-0", 1)
     gt, frames = (
         np.asarray(Image.open(pairs / "Val" / kind / "val-0.png")) for kind in ("GT", "LR")
     )
@@ -138,9 +140,12 @@ def test_a_comparison_shows_bicubic_output_and_ground_truth(command, settings_of
     with torch.no_grad():
         pictures = bicubic, load_weights(folder.best)(lq)
     panels = [(picture[0].clamp(0, 1) * 255).permute(1, 2, 0).numpy() for picture in pictures]
-    for column, panel in enumerate((*panels, gt)):
-        shown = sheet[:48, 48 * column : 48 * (column + 1)]
+    for name, panel in zip(("bicubic", "output", "ground truth"), (*panels, gt), strict=True):
+        left, top, width, height = facts["panels"][name]
+        shown = sheet[top : top + height, left : left + width]
         assert np.abs(shown - panel).max() <= 0.51
+    judged = peak_signal_noise_ratio(gt, panels[1].round().astype(np.uint8))
+    assert math.isclose(facts["psnr"]["output"], judged, abs_tol=0.01)
 
 
 def test_the_check_builds_everything_and_writes_nothing(command, settings_of):

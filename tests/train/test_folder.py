@@ -1,5 +1,7 @@
 """A run's folder: who owns it, which checkpoint counts, going back, and what is taken from one."""
 
+import json
+import math
 import os
 import re
 import shutil
@@ -7,6 +9,8 @@ import subprocess
 import sys
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from train.checkpoint_states import (
     FOOTAGE,
     make_run,
@@ -27,6 +31,7 @@ from vsr_train.folder import (
     save_checkpoint,
     take_up,
 )
+from vsr_train.folder.layout import strict_json
 from vsr_train.folder.retention import prune
 from vsr_train.step import TrainingState
 
@@ -230,3 +235,27 @@ def test_a_folder_that_cannot_be_made_is_refused_in_words(folder):
     folder.path.write_bytes(b"a file")
     with pytest.raises(RunError, match=r"cannot be written .*run\.dir"), owned(folder):
         pass
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.floats() | st.text() | st.integers(),
+        lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    )
+)
+def test_json_is_what_every_reader_takes(value):
+    def refuse(token):
+        raise AssertionError(token)
+
+    assert json.loads(strict_json(value), parse_constant=refuse) == finite(value)
+
+
+def finite(value):
+    match value:
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {name: finite(each) for name, each in value.items()}
+        case list():
+            return [finite(each) for each in value]
+    return value

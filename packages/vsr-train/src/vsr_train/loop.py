@@ -227,7 +227,7 @@ class _Loop:
                 state.best = {"step": state.step, **self._last.mean}
                 facts = best_facts(state, run.settings, run.training)
                 run.folder.save_best(state.average.network, facts)
-            self._report.show_validation(state.step, self._last)
+            self._report.show_validation(state, self._last)
         self._step_clock.resume()
 
     def _save(self, *, collective: bool = True) -> None:

@@ -19,9 +19,8 @@ from vsr_settings import Settings, effective_batch
 from vsr_train.folder import RunFolder
 from vsr_train.report.about import About
 from vsr_train.report.board import Board
-from vsr_train.report.comparison import write_comparison
 from vsr_train.report.lines import sources_table, training_line, validation_line
-from vsr_train.report.naming import file_name
+from vsr_train.report.pictures import write_pictures
 from vsr_train.report.terminal import Terminal
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validation
@@ -133,12 +132,14 @@ class Report:
         verdict = f" · {self._verdict}" if self._verdict else ""
         self.say(validation_line(step, validation) + verdict)
 
-    def show_validation(self, step: int, validation: Validation) -> None:
+    def show_validation(self, state: TrainingState, validation: Validation) -> None:
         """Plot a validation's figures and write its pictures."""
+        step, best = state.step, state.best
         self._plot("validation", validation.mean, step)
-        for comparison in validation.comparisons:
-            path = self._folder.pictures / file_name(comparison.name, f"-step-{step:09d}.png")
-            self.attempt("pictures", partial(write_comparison, comparison, path))
+        best_step = int(best["step"]) if best else None
+        shown = validation.comparisons
+        write = partial(write_pictures, self._folder.pictures, step, shown, best_step)
+        self.attempt("pictures", write)
 
     def log_verdict(self, step: int, judgement: Judgement) -> None:
         """Tell whether the run learns, now that this has changed."""

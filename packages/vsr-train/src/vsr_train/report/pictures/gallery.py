@@ -1,0 +1,65 @@
+"""The pictures of a run in its folder: which there are, which of them stay, and the animation."""
+
+import re
+from collections.abc import Collection, Iterable, Sequence
+from pathlib import Path
+from typing import Final
+
+from vsr_train.report.naming import file_name
+from vsr_train.report.pictures.animation import ANIMATION, write_animation
+from vsr_train.report.pictures.comparison import write_comparison
+from vsr_train.validation import Comparison
+
+MOST_STEPS: Final = 32
+"""Validations whose sheets stay; of more, every second is deleted, the best and the last never."""
+
+_NAME: Final = re.compile(r".*-step-([0-9]{9,})\.png", re.DOTALL)
+
+
+def write_pictures(
+    folder: Path, step: int, comparisons: Sequence[Comparison], best_step: int | None
+) -> None:
+    """Write the sheets of a validation, and how the first of them came about over the run.
+
+    Args:
+        folder: where pictures are; made where it is missing.
+        step: of the validation.
+        comparisons: what to show.
+        best_step: of the best validation so far.
+
+    Raises:
+        OSError: if the disk refuses.
+    """
+    for comparison in comparisons:
+        write_comparison(comparison, step, _path(folder, comparison.name, step))
+    if not comparisons:
+        return
+    sheets = sheets_by_step(folder)
+    for gone in sheets.keys() - kept(sheets, {best_step, step}):
+        for path in sheets.pop(gone):
+            path.unlink(missing_ok=True)
+    shown = (_path(folder, comparisons[0].name, each) for each in sorted(sheets) if each <= step)
+    write_animation([path for path in shown if path.is_file()], folder / ANIMATION)
+
+
+def sheets_by_step(folder: Path) -> dict[int, list[Path]]:
+    """Return the sheets of a folder by the step in their names; other files are left out."""
+    found: dict[int, list[Path]] = {}
+    for path in folder.iterdir():
+        match = _NAME.fullmatch(path.name)
+        if match is not None and path.is_file():
+            found.setdefault(int(match[1]), []).append(path)
+    return found
+
+
+def kept(steps: Iterable[int], always: Collection[int | None]) -> set[int]:
+    """Return the steps that stay: evenly spaced ones, at most so many, and some in any case."""
+    ordered = sorted(steps)
+    stays = ordered
+    while len(stays) > MOST_STEPS:
+        stays = stays[::2]
+    return {step for step in ordered if step in stays or step in always}
+
+
+def _path(folder: Path, clip: str, step: int) -> Path:
+    return folder / file_name(clip, f"-step-{step:09d}.png")
