@@ -32,6 +32,9 @@ ZOOM: Final = 4
 CAPTION: Final = 22
 """Height of a line of text, in pixels."""
 
+GAP: Final = 4
+"""Pixels between panels."""
+
 LEAST_WIDTH: Final = 132
 """Pixels that the caption of a panel needs."""
 
@@ -65,9 +68,9 @@ def write_comparison(comparison: Comparison, step: int, path: Path) -> None:
     shown = {name: _pixels(picture) for name, picture in pictures.items()}
     shown["error"] = _heat((pictures["output"] - gt).abs().amax(0))
     height, width = gt.shape[-2:]
-    cell = max(width, LEAST_WIDTH)
+    cell = max(width, LEAST_WIDTH) + GAP
     below = CAPTION + height + CAPTION
-    sheet = Image.new("RGB", (cell * len(shown), below + height), "white")
+    sheet = Image.new("RGB", (cell * len(shown) - GAP, below + height), "white")
     pen, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     pen.text((4, 3), f"{printable(comparison.name)} · step {step}", fill="black", font=font)
     panels: dict[str, Box] = {}
@@ -96,8 +99,10 @@ def detail_box(bicubic_CHW: Tensor, gt_CHW: Tensor) -> Box:
     """Return where a picture lacks most of its detail: the same place at every validation."""
     height, width = gt_CHW.shape[-2:]
     side_y, side_x = max(1, height // ZOOM), max(1, width // ZOOM)
-    missing = (bicubic_CHW - gt_CHW).abs().mean(0)[None, None]
-    sums = F.avg_pool2d(missing, (side_y, side_x), stride=1)[0, 0]
+    missing = (bicubic_CHW - gt_CHW).square().mean(0, dtype=torch.float64)  # edges before grain
+    below = F.pad(missing.cumsum(0).cumsum(1), (1, 0, 1, 0))  # sums of all boxes, each in one go
+    rows = below[side_y:] - below[:-side_y]
+    sums = rows[:, side_x:] - rows[:, :-side_x]
     top, left = divmod(int(sums.argmax()), sums.shape[1])
     return left, top, side_x, side_y
 
