@@ -5,7 +5,7 @@ import torch
 
 from vsr_data import Clip, Footage
 from vsr_model import Network, load_weights, read_facts, save_weights
-from vsr_settings import Data, Hardware, Model, Settings, Train, to_toml
+from vsr_settings import Data, Hardware, Model, Run, Settings, Train, to_toml
 from vsr_settings.degradation import NAMED, GaussianBlur, Pipeline
 from vsr_settings.degradation_text import (
     describe_degradation,
@@ -61,6 +61,17 @@ def test_the_best_weights_say_what_they_were_trained_for(tmp_path, ready_made):
     load_weights(tmp_path / "best.safetensors")
     said = read_facts(tmp_path / "best.safetensors").get("degradation")
     assert said == (None if ready_made else store_degradation(BD))
+
+
+def test_the_best_weights_say_step_figures_and_the_licence_that_was_chosen():
+    state = object.__new__(TrainingState)
+    state.best = {"step": 4, "psnr": 30.0, "ssim": 0.9, "temporal_db": 0.25, "change_error": 0.1}
+    settings = Settings(model=SMALL, run=Run(license="mit"))
+    assert best_facts(state, settings, Footage((Still(True),))) == {
+        "step": "4", "psnr": "30.0", "ssim": "0.9", "temporal_db": "0.25", "license": "mit",
+    }  # fmt: skip
+    unknown = best_facts(state, Settings(model=SMALL), Footage((Still(True),)))
+    assert "license" not in unknown
 
 
 def test_a_checkpoint_tells_by_its_settings(tmp_path):

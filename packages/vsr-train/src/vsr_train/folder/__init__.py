@@ -1,7 +1,9 @@
 """The folder of a run: its layout, its owner, its log and its checkpoints."""
 
-from vsr_train.folder.changes import best_facts, fingerprints
-from vsr_train.folder.checkpoint import DamagedError, latest_checkpoint, read_state
+from vsr_train.folder.best import best_facts, figure_facts, license_fact
+from vsr_train.folder.changes import fingerprints
+from vsr_train.folder.checkpoint import DamagedError, damage, latest_checkpoint, read_state
+from vsr_train.folder.history import checkpoints_in, step_in_name
 from vsr_train.folder.layout import RunFolder
 from vsr_train.folder.lock import owned
 from vsr_train.folder.resume import (
@@ -21,13 +23,18 @@ __all__ = [
     "Source",
     "begin",
     "best_facts",
+    "checkpoints_in",
     "choose_source",
+    "damage",
+    "figure_facts",
     "fingerprints",
     "latest_checkpoint",
+    "license_fact",
     "load_network",
     "owned",
     "read_state",
     "refuse_taken_folder",
     "save_checkpoint",
+    "step_in_name",
     "take_up",
 ]

@@ -1,4 +1,4 @@
-"""What differs between a checkpoint and the run that goes on from it: settings, footage, best.
+"""What differs between a checkpoint and the run that goes on from it: settings and footage.
 
 Settings win for what may change, and each difference is said; the network may not change. The
 stored text is read without rules: what they refuse today was allowed when it was written.
@@ -6,7 +6,6 @@ stored text is read without rules: what they refuse today was allowed when it wa
 
 import hashlib
 import json
-import math
 import tomllib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -15,15 +14,14 @@ from typing import Any, Final, Literal
 from pydantic import ValidationError
 
 from vsr_data import Footage, validation_places
-from vsr_model import WeightsError, read_facts
 from vsr_settings import Model, Settings, Train
-from vsr_settings.degradation_text import store_degradation
 from vsr_settings.fields import Fact, facts, inner_path
 from vsr_settings.writing import plain, toml_value
 from vsr_train.errors import RunError
+from vsr_train.folder.best import missing_best
 from vsr_train.folder.contents import UnsoundError
 from vsr_train.folder.layout import RunFolder
-from vsr_train.step import TrainingState, learning_rate
+from vsr_train.step import learning_rate
 
 Values = Mapping[str, Any]
 """Stored settings by path, such as `train.max_steps`; those of other versions among them."""
@@ -209,44 +207,12 @@ def kept_of(
             "changed since the checkpoint: the validation footage, or how it is measured; best "
             "and what the watch knows of validations begin anew"
         )
-    elif kept["best"] and (what := _missing_best(folder, kept)):
+    elif kept["best"] and (what := missing_best(folder, kept)):
         kept["best"] = {}
         lines.append(f"{what}: best begins anew")
     if kept["watch"] is None:
         lines.append("the checkpoint's watch is not of this version: it begins anew")
     return kept, tuple(lines)
-
-
-def best_facts(state: TrainingState, settings: Settings, training: Footage) -> dict[str, str]:
-    """Return what best.safetensors says of the validation that it is from, and of its training."""
-    facts = {"step": f"{state.best['step']:.0f}", "psnr": repr(float(state.best["psnr"]))}
-    if not all(clip.is_ready_made for clip in training.clips):
-        facts["degradation"] = store_degradation(settings.data.degradation)
-    return facts
-
-
-def facts_of_best(folder: RunFolder) -> dict[str, float]:
-    """Read step and PSNR from best.safetensors; nothing where it does not say them."""
-    if not folder.best.is_file():
-        return {}
-    try:
-        said = read_facts(folder.best)
-        facts = {name: float(said[name]) for name in ("step", "psnr")}
-    except (WeightsError, KeyError, ValueError):
-        return {}
-    return facts if math.isfinite(facts["step"]) else {}
-
-
-def _missing_best(folder: RunFolder, stored: Mapping[str, Any]) -> str | None:
-    """Say why best.safetensors is not the best that a checkpoint names; None where it is."""
-    if not folder.best.is_file():
-        return f"{folder.best.name} is not here"
-    facts = facts_of_best(folder)
-    if not facts:  # as versions before format 2 wrote it
-        return None if stored["format"] == 1 else f"{folder.best.name} does not say its step"
-    if facts["step"] == stored["best"]["step"] and facts["psnr"] == stored["best"]["psnr"]:
-        return None
-    return f"{folder.best.name} is of step {facts['step']:.0f}"
 
 
 def _fingerprint(footage: Footage, cut: list[Any]) -> str:

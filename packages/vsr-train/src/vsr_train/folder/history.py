@@ -7,12 +7,14 @@ under other names, folders, FIFOs and links, is left alone and never opened.
 import os
 import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from vsr_files import make_folder, replacing, sync_folder
 from vsr_train.errors import RunError
 from vsr_train.folder.layout import RunFolder, step_of_row
+from vsr_train.folder.signed import is_untouched
 
 _NAME = re.compile(r"step-([0-9]{9,})\.pt")
 
@@ -58,7 +60,7 @@ def digest_beside(path: Path) -> Path:
 
 
 def retire_after(
-    folder: RunFolder, step: int, *, best_step: int | None, also: Path | None = None
+    folder: RunFolder, step: int, *, weights: Mapping[Path, int | None], also: Path | None = None
 ) -> str | None:
     """Move aside what a run made after a step that it now goes on from; delete nothing.
 
@@ -68,7 +70,7 @@ def retire_after(
     Args:
         folder: of the run.
         step: the step gone back to.
-        best_step: step of best.safetensors, None where there is none.
+        weights: files of weights and the steps they say; None where they say none.
         also: a checkpoint of this very step that is not the one gone on from.
 
     Returns:
@@ -81,17 +83,20 @@ def retire_after(
     moved = [*later, also] if also is not None else later
     if not moved:
         return None
+    exported = {path: its for path, its in weights.items() if its is not None and its > step}
     try:
         place = _next_place(folder.retired)
         rows = _copy_rows(folder.metrics, place / folder.metrics.name, step)
+        _link_curves(folder.tensorboard, place / folder.tensorboard.name)
         for path in moved:
             for each in (digest_beside(path), path):
                 if each.exists():
                     shutil.move(each, place / each.name)
             sync_folder(path.parent)
-        is_best_later = best_step is not None and best_step > step
-        if is_best_later:
-            shutil.move(folder.best, place / folder.best.name)
+        for path in exported:
+            shutil.move(path, place / path.name)
+        if folder.best in exported and is_untouched(folder.model_card):
+            shutil.move(folder.model_card, place / folder.model_card.name)
         sync_folder(place)
         sync_folder(folder.path)
     except OSError as error:
@@ -101,7 +106,7 @@ def retire_after(
         ) from error
     parts = [", ".join(path.stem for path in reversed(moved))]
     parts += [f"{rows} rows of {folder.metrics.name}"] * (rows > 0)
-    parts += [f"{folder.best.name} of step {best_step}"] * is_best_later
+    parts += [f"{path.name} of step {its}" for path, its in exported.items()]
     return f"went back to step {step}: {'; '.join(parts)} moved to {place}"
 
 
@@ -139,3 +144,20 @@ def _copy_rows(metrics: Path, target: Path, step: int) -> int:
         with replacing(target) as file:
             file.writelines(rows)
     return len(rows)
+
+
+def _link_curves(curves: Path, target: Path) -> None:
+    """Keep TensorBoard's files as they are now: what is later is cut off when the run goes on.
+
+    They are only for looking at: where the disk refuses, they are not kept.
+    """
+    if not curves.is_dir():
+        return
+    with suppress(OSError):
+        make_folder(target)
+        for path in curves.iterdir():
+            if path.is_file() and not path.is_symlink():
+                try:
+                    os.link(path, target / path.name)
+                except OSError:  # not every file system has links
+                    shutil.copy2(path, target / path.name)

@@ -27,6 +27,7 @@ from vsr_files import (
 from vsr_model import Network, save_weights
 from vsr_settings import Settings, to_toml
 from vsr_train.errors import RunError
+from vsr_train.folder.signed import is_untouched
 
 
 class RunFolder:
@@ -118,7 +119,8 @@ class RunFolder:
         """
         written = (
             self.settings, self.about, self.metrics, self.page, self.best, self.last,
-            self.model_card, self.rehearsal, self.diagnosis, self.diagnosis.with_suffix(".json"),
+            self.rehearsal, self.diagnosis, self.diagnosis.with_suffix(".json"),
+            *([self.model_card] if is_untouched(self.model_card) else []),
         )  # fmt: skip
         checkpoints = self.checkpoints.iterdir() if self.checkpoints.is_dir() else ()
         ours = [path for path in checkpoints if is_checkpoint(path)]

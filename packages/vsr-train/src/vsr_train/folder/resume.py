@@ -13,7 +13,8 @@ from vsr_files import expanded
 from vsr_model import Network, WeightsError, load_weights
 from vsr_settings import Model, Settings
 from vsr_train.errors import RunError
-from vsr_train.folder.changes import facts_of_best, kept_of
+from vsr_train.folder.best import step_of_weights
+from vsr_train.folder.changes import kept_of
 from vsr_train.folder.checkpoint import DamagedError, is_checkpoint, read_state
 from vsr_train.folder.history import (
     checkpoint_name,
@@ -165,13 +166,8 @@ def begin(
     is_there = source.is_of_this_run and source.path is not None and source.path.name == own.name
     if source.is_of_this_run:
         also = own if not is_there and own in checkpoints_in(folder.checkpoints) else None
-        best_step = facts_of_best(folder).get("step")
-        line = retire_after(
-            folder,
-            state.step,
-            best_step=None if best_step is None else int(best_step),
-            also=also,
-        )
+        weights = {path: step_of_weights(path) for path in (folder.best, folder.last)}
+        line = retire_after(folder, state.step, weights=weights, also=also)
         notes = () if line is None else (line,)
     if source.path is not None and not is_there:
         save_checkpoint(folder, state, settings)

@@ -41,6 +41,9 @@ class About:
     """The sources, their clips and windows."""
     validation: str
     degradation: str
+    """What low-resolution frames are made by."""
+    ready_made: bool
+    """Whether all training pairs were made elsewhere, so that nobody here knows by what."""
     budget_mib: int | None
     """Memory that a step may take on the card; None where there is no limit."""
     predicted_mib: Mapping[str, int]
@@ -80,6 +83,7 @@ def about(
     planned = card(settings.hardware)
     formats = {order: name for name, order in MEMORY_FORMATS.items()}
     vgg = None if loss.perceptual is None else loss.perceptual.vgg
+    ready_made = all(clip.is_ready_made for clip in training.clips)
     sources = ", ".join(source.path for source in data.sources("train"))
     return About(
         name=settings.run.name,
@@ -98,7 +102,10 @@ def about(
         perceptual=f"VGG16 (ImageNet) · pretrained, frozen, {vgg.provenance}" if vgg else "",
         training=f"{sources}: {_footage(training)}",
         validation=f"{data.val}: {_footage(validation)}",
-        degradation=describe_degradation(data.degradation),
+        degradation=(
+            "as ready-made pairs have it" if ready_made else describe_degradation(data.degradation)
+        ),
+        ready_made=ready_made,
         budget_mib=budget_mib(settings),
         predicted_mib={
             name: -(-size // MIB) for name, size in predict(settings).categories().items()
