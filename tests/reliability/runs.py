@@ -13,6 +13,7 @@ from pathlib import Path
 
 import torch
 from safetensors.torch import load_file
+from train.event_steps import steps_by_tag
 
 from vsr_train.folder import latest_checkpoint
 
@@ -100,7 +101,7 @@ class Nursery:
 
 
 def outcome(folder):
-    """What a run has come to: state, best weights, rows, pictures, by name."""
+    """What a run has come to: state, best weights, rows, pictures, steps of curves, by name."""
     stored = torch.load(latest_checkpoint(folder / "checkpoints"), weights_only=True)
     stored.pop("settings")
     found = dict(_leaves(stored, "checkpoint"))
@@ -112,6 +113,7 @@ def outcome(folder):
         found[f"row {number}"] = {name: value for name, value in row.items() if name not in TIMES}
     for path in (folder / "pictures").iterdir():
         found[f"picture {path.name}"] = hashlib.sha256(path.read_bytes()).hexdigest()
+    found |= {f"steps of {tag}": each for tag, each in steps_by_tag(folder / "tensorboard").items()}
     return found
 
 

@@ -204,6 +204,8 @@ class _Loop:
             self._save()
             raise self._diverged("too many steps were not finite")
         judgement = watch.judge()
+        if self._report is not None:
+            self._report.plot_watch(watch.snapshots)
         change = self._alarms.tell(judgement)
         if run.processes.any(self._alarms.ends_run(judgement)):
             watch.reset()
@@ -239,6 +241,7 @@ class _Loop:
         state.interval = self._step_clock.state_dict(processes)
         if self._report is not None:
             state.watch = self._watch.state_dict()
+            self._report.plot_watch(self._watch.snapshots)
             self._writer.save(state)
         self._cadence.saved()
         self._step_clock.resume()

@@ -177,12 +177,18 @@ class RunFolder:
     def sync_log(self) -> None:
         """Put the rows so far on the disk, before a checkpoint says that they were made.
 
+        The curves too, where the disk takes them: they are only for looking at.
+
         Raises:
             OSError: if the disk refuses.
         """
         if self.metrics.exists():
             sync(self.metrics)
             sync_folder(self.path)
+        with suppress(OSError):
+            for newest in sorted(self.tensorboard.glob("*tfevents*"))[-1:]:
+                sync(newest)
+                sync_folder(self.tensorboard)
 
     def _forget_after(self, step: int) -> None:
         if not self.metrics.exists():

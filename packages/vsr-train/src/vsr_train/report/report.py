@@ -2,15 +2,15 @@
 
 On a terminal or as lines, in metrics.jsonl, in TensorBoard, in pictures and as a page.
 
-Every figure that is shown is also in metrics.jsonl. What is only for looking at may fail: it is
-said once, and the run goes on.
+Every figure that is told is also in metrics.jsonl. What is only for looking at may fail: it is said
+once, and the run goes on.
 """
 
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
 
@@ -18,13 +18,15 @@ from vsr_losses import LossTerms
 from vsr_settings import Settings, effective_batch
 from vsr_train.folder import RunFolder
 from vsr_train.report.about import About
-from vsr_train.report.board import Board
 from vsr_train.report.lines import sources_table, training_line, validation_line
-from vsr_train.report.pictures import write_pictures
+from vsr_train.report.pictures import sheet_path, write_pictures
 from vsr_train.report.terminal import Terminal
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validation
-from vsr_train.watch import Judgement
+from vsr_train.watch import Judgement, Snapshot
+
+if TYPE_CHECKING:
+    from vsr_train.report.board import Board
 
 BOARD: Final = "TensorBoard's files"
 
@@ -62,8 +64,8 @@ class Report:
         self._failed: set[str] = set()
         self._terminal = Terminal(console, settings, about, weights, start_step)
         self._board: Board | None = None
-        if settings.run.tensorboard:
-            self.attempt(BOARD, partial(self._open_board, start_step))
+        if settings.run.tensorboard and start_step < self._last_step:
+            self.attempt(BOARD, partial(self._open_board, about, start_step))
         self.attempt("about.json", partial(folder.write_json, folder.about, about.as_dict()))
 
     def __enter__(self) -> Self:
@@ -114,12 +116,16 @@ class Report:
             "loss": loss, "lr": lr, "grad_norm": grad_norm, "samples_per_s": samples_per_s,
             "skipped": skipped, "memory_mib": memory_mib,
         })  # fmt: skip
-        self._plot("loss", loss, step)
         steps_per_s = samples_per_s / effective_batch(self._settings)
-        pace = {"samples_per_s": samples_per_s, "steps_per_s": steps_per_s}
-        self._plot("optim", {"lr": lr, "grad_norm": grad_norm, "skipped": skipped, **pace}, step)
-        if memory_mib is not None:
-            self._plot("memory", {"peak_mib": memory_mib}, step)
+        curves = {f"loss/{name}": term for name, term in loss.items()} | {
+            "optim/lr": lr,
+            "optim/grad_norm": grad_norm,
+            "optim/samples_per_s": samples_per_s,
+            "optim/steps_per_s": steps_per_s,
+            "optim/skipped": skipped,
+        }
+        self._draw(lambda board: board.plot(curves, step))
+        self._draw(lambda board: board.plot_memory(memory_mib, step))
         line = training_line(loss, self._weights, lr=lr, samples_per_s=samples_per_s)
         self._terminal.show(line)
         if not self._console.is_terminal:
@@ -135,17 +141,27 @@ class Report:
     def show_validation(self, state: TrainingState, validation: Validation) -> None:
         """Plot a validation's figures and write its pictures."""
         step, best = state.step, state.best
-        self._plot("validation", validation.mean, step)
+        curves = {f"validation/{name}": each for name, each in validation.mean.items()}
+        self._draw(lambda board: board.plot(curves, step))
         best_step = int(best["step"]) if best else None
         shown = validation.comparisons
         write = partial(write_pictures, self._folder.pictures, step, shown, best_step)
         self.attempt("pictures", write)
+        paths = {each.name: sheet_path(self._folder.pictures, each.name, step) for each in shown}
+        sheets = {clip: path for clip, path in paths.items() if path.is_file()}
+        self._draw(lambda board: board.add_pictures(step, sheets))
+        self._draw(lambda board: board.add_weights(step, state.average.network))
+
+    def plot_watch(self, snapshots: Sequence[Snapshot]) -> None:
+        """Plot what the watch has seen, of all snapshots those that are new."""
+        self._draw(lambda board: board.plot_watch(snapshots))
 
     def log_verdict(self, step: int, judgement: Judgement) -> None:
         """Tell whether the run learns, now that this has changed."""
         verdict, evidence = judgement.verdict.value, judgement.evidence
         self._verdict = verdict
         self._log("verdict", step, {"verdict": verdict, "why": evidence})
+        self._draw(lambda board: board.add_verdict(step, verdict, evidence))
         self.say(f"step {step} · {verdict}: {evidence}")
 
     def sum_up(
@@ -167,6 +183,7 @@ class Report:
             self.say(f"{ended}; not validated yet")
             return
         best = state.best
+        self._draw(lambda board: board.sum_up(state.step, best))
         which = "" if best["step"] == state.step else f", best at step {best['step']:.0f}"
         learned = "" if judgement is None else f"; {judgement.verdict}: {judgement.evidence}"
         self.say(
@@ -178,10 +195,13 @@ class Report:
         row = {"kind": kind, "step": step, "time": round(time.time(), 1), **figures}
         self._folder.log(row)
 
-    def _open_board(self, start_step: int) -> None:
-        self._board = Board(self._folder.tensorboard, start_step)
+    def _open_board(self, about: About, start_step: int) -> None:
+        # Imported here: it takes a quarter of a second, and many a run has no need of it.
+        from vsr_train.report.board import Board  # noqa: PLC0415 - see above
 
-    def _plot(self, group: str, figures: Mapping[str, float], step: int) -> None:
-        """Draw figures in TensorBoard; after a failure, nothing more."""
-        if self._board is not None and BOARD not in self._failed:
-            self.attempt(BOARD, partial(self._board.plot, group, figures, step))
+        self._board = Board(self._folder.tensorboard, self._settings, about, start_step)
+
+    def _draw(self, draw: "Callable[[Board], object]") -> None:
+        """Draw something in TensorBoard; after a failure, nothing more."""
+        if (board := self._board) is not None and BOARD not in self._failed:
+            self.attempt(BOARD, lambda: draw(board))

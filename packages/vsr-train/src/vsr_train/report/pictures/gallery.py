@@ -31,14 +31,16 @@ def write_pictures(
         OSError: if the disk refuses.
     """
     for comparison in comparisons:
-        write_comparison(comparison, step, _path(folder, comparison.name, step))
+        write_comparison(comparison, step, sheet_path(folder, comparison.name, step))
     if not comparisons:
         return
     sheets = sheets_by_step(folder)
     for gone in sheets.keys() - kept(sheets, {best_step, step}):
         for path in sheets.pop(gone):
             path.unlink(missing_ok=True)
-    shown = (_path(folder, comparisons[0].name, each) for each in sorted(sheets) if each <= step)
+    shown = (
+        sheet_path(folder, comparisons[0].name, each) for each in sorted(sheets) if each <= step
+    )
     write_animation([path for path in shown if path.is_file()], folder / ANIMATION)
 
 
@@ -61,5 +63,6 @@ def kept(steps: Iterable[int], always: Collection[int | None]) -> set[int]:
     return {step for step in ordered if step in stays or step in always}
 
 
-def _path(folder: Path, clip: str, step: int) -> Path:
+def sheet_path(folder: Path, clip: str, step: int) -> Path:
+    """Return where a clip's sheet of a validation is."""
     return folder / file_name(clip, f"-step-{step:09d}.png")
