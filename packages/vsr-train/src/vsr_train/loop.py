@@ -229,6 +229,7 @@ class _Loop:
                 state.best = {"step": state.step, **self._last.mean}
                 facts = best_facts(state, run.settings, run.training)
                 run.folder.save_best(state.average.network, facts)
+                self._report.write_model_card(state.best)
             self._report.show_validation(state, self._last)
         self._step_clock.resume()
 

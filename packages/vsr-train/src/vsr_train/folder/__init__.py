@@ -14,6 +14,7 @@ from vsr_train.folder.resume import (
     refuse_taken_folder,
     take_up,
 )
+from vsr_train.folder.signed import write_unless_edited
 from vsr_train.folder.writer import CheckpointWriter, save_checkpoint
 
 __all__ = [
@@ -37,4 +38,5 @@ __all__ = [
     "save_checkpoint",
     "step_in_name",
     "take_up",
+    "write_unless_edited",
 ]

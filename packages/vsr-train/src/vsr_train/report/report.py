@@ -9,16 +9,19 @@ once, and the run goes on.
 import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from rich.console import Console
 
+from vsr_files import printable
 from vsr_losses import LossTerms
 from vsr_settings import Settings, effective_batch
-from vsr_train.folder import RunFolder
+from vsr_train.folder import RunFolder, write_unless_edited
 from vsr_train.report.about import About
 from vsr_train.report.lines import sources_table, training_line, validation_line
+from vsr_train.report.model_card import model_card
 from vsr_train.report.pictures import sheet_path, write_pictures
 from vsr_train.report.terminal import Terminal
 from vsr_train.step import TrainingState
@@ -59,13 +62,15 @@ class Report:
         self._folder = folder
         self._console = console
         self._last_step = settings.train.max_steps
+        self._about = about
         self._weights = weights
         self._verdict = verdict
         self._failed: set[str] = set()
+        self._left_alone: set[Path] = set()
         self._terminal = Terminal(console, settings, about, weights, start_step)
         self._board: Board | None = None
         if settings.run.tensorboard and start_step < self._last_step:
-            self.attempt(BOARD, partial(self._open_board, about, start_step))
+            self.attempt(BOARD, partial(self._open_board, start_step))
         self.attempt("about.json", partial(folder.write_json, folder.about, about.as_dict()))
 
     def __enter__(self) -> Self:
@@ -152,6 +157,22 @@ class Report:
         self._draw(lambda board: board.add_pictures(step, sheets))
         self._draw(lambda board: board.add_weights(step, state.average.network))
 
+    def write_model_card(self, best: Mapping[str, float]) -> None:
+        """Write what the best weights are beside them, unless a person's text is there.
+
+        Args:
+            best: step and figures of the validation that they are from.
+        """
+        path = self._folder.model_card
+
+        def write() -> None:
+            text = model_card(self._settings, self._about, best, self._weights)
+            if not write_unless_edited(path, text) and path not in self._left_alone:
+                self._left_alone.add(path)
+                self.say(f"note: {printable(path)} is not as it was written; it stays as it is")
+
+        self.attempt("the model card", write)
+
     def plot_watch(self, snapshots: Sequence[Snapshot]) -> None:
         """Plot what the watch has seen, of all snapshots those that are new."""
         self._draw(lambda board: board.plot_watch(snapshots))
@@ -195,11 +216,11 @@ class Report:
         row = {"kind": kind, "step": step, "time": round(time.time(), 1), **figures}
         self._folder.log(row)
 
-    def _open_board(self, about: About, start_step: int) -> None:
+    def _open_board(self, start_step: int) -> None:
         # Imported here: it takes a quarter of a second, and many a run has no need of it.
         from vsr_train.report.board import Board  # noqa: PLC0415 - see above
 
-        self._board = Board(self._folder.tensorboard, self._settings, about, start_step)
+        self._board = Board(self._folder.tensorboard, self._settings, self._about, start_step)
 
     def _draw(self, draw: "Callable[[Board], object]") -> None:
         """Draw something in TensorBoard; after a failure, nothing more."""
