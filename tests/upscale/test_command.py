@@ -10,6 +10,7 @@ from data.makers import shared_files
 from upscale.films import base_network, shown, write_film
 
 from vsr_model import save_weights
+from vsr_settings.degradation_text import describe_degradation
 from vsr_upscale import command as upscale_command
 from vsr_upscale.__main__ import main
 
@@ -28,6 +29,31 @@ def test_a_film_is_enlarged_and_told_of(tmp_path, film, weights, capfd):
     assert "64×48 to 128×96 (libx264, yuv420p), frames whole, cpu fp32" in first
     assert "12 frames" in last
     assert "dB like the film" in last
+
+
+def test_weights_say_what_they_were_trained_for(tmp_path, film, capfd):
+    path, facts = tmp_path / "net.safetensors", {"step": "1500", "gain_bicubic_db": "2.8437"}
+    save_weights(base_network(), path, facts | {"degradation": "web-video"})
+    code, _, err = run(capfd, film, tmp_path / "out.mkv", "--weights", path)
+    assert code == 0
+    assert f"the network was trained for {describe_degradation('web-video')}, up to step" in err
+    assert ", up to step 1500, to +2.84 dB over bicubic in validation" in err
+
+
+@pytest.mark.parametrize(
+    ("facts", "said"),
+    [
+        ({}, None),
+        ({"step": "x", "gain_bicubic_db": "nan", "degradation": "?"}, None),
+        ({"degradation": "bicubic"}, "the network was trained for bicubic"),
+        ({"step": "7", "gain_bicubic_db": "1e999"}, "the network was trained up to step 7"),
+        ({"step": "9" * 99, "gain_bicubic_db": "-0.5"},
+         "the network was trained to -0.50 dB over bicubic in validation"),
+    ],
+    ids=["none", "nonsense", "older", "odd gain", "odd step"],
+)  # fmt: skip
+def test_of_what_weights_say_only_what_makes_sense_is_told(facts, said):
+    assert upscale_command.trained(facts) == said
 
 
 def test_what_is_printed_to_go_on_with_goes_on(tmp_path, weights, monkeypatch, capfd):

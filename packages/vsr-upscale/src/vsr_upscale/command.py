@@ -2,9 +2,11 @@
 
 import argparse
 import errno
+import re
 import shlex
 import signal
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -64,9 +66,8 @@ def _run(chosen: argparse.Namespace, console: Console) -> None:
     def say(line: str) -> None:
         console.print(line, soft_wrap=True)
 
-    degradation = restore_degradation(read_facts(chosen.weights).get("degradation", ""))
-    if degradation is not None:
-        say(f"the network was trained for {describe_degradation(degradation)}")
+    if (training := trained(read_facts(chosen.weights))) is not None:
+        say(training)
     if chosen.preview:
         write_preview(chosen.film, chosen.out, network, request)
         say(f"wrote {printable(chosen.out)}")
@@ -80,6 +81,21 @@ def _run(chosen: argparse.Namespace, console: Console) -> None:
 
         summary = upscale(chosen.film, chosen.out, network, request, say=say, watch=watch)
     say(_last_line(summary))
+
+
+def trained(facts: Mapping[str, str]) -> str | None:
+    """Return what weights say of their training, in a line; None where they say nothing.
+
+    Args:
+        facts: as `vsr_model.read_facts` returns them; from outside, and believed to be nothing.
+    """
+    degradation = restore_degradation(facts.get("degradation", ""))
+    told = [] if degradation is None else [f"for {describe_degradation(degradation)}"]
+    if re.fullmatch("[0-9]{1,12}", facts.get("step", "")):
+        told.append(f"up to step {facts['step']}")
+    if re.fullmatch(r"-?[0-9]{1,3}\.[0-9]{1,20}", facts.get("gain_bicubic_db", "")):
+        told.append(f"to {float(facts['gain_bicubic_db']):+.2f} dB over bicubic in validation")
+    return f"the network was trained {', '.join(told)}" if told else None
 
 
 def _request(chosen: argparse.Namespace) -> Request:
