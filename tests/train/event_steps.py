@@ -2,7 +2,7 @@
 
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-OF_A_PROCESS = {"settings", "about", "custom_scalars__config__"}
+OF_A_PROCESS = {"settings", "about", "curves", "custom_scalars__config__"}
 """Texts that every process of a run writes."""
 
 _ALL = dict.fromkeys(("scalars", "images", "histograms", "tensors"), 0)

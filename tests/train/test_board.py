@@ -20,14 +20,14 @@ from markdown_it import MarkdownIt
 from PIL import Image
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
-from train.event_steps import read, steps_by_tag
+from train.event_steps import OF_A_PROCESS, read, steps_by_tag
 
 from vsr_model import Network
 from vsr_settings import Model, Settings, Train, to_toml
 from vsr_train.folder import RunFolder
 from vsr_train.report.about import About
 from vsr_train.report.board import Board, board, event_files
-from vsr_train.report.board.tags import CHARTS, DESCRIPTIONS
+from vsr_train.report.board.tags import CHARTS, CURVES
 from vsr_train.report.board.values import histogram
 
 ABOUT = About(
@@ -124,7 +124,7 @@ def test_a_run_killed_before_its_first_step_leaves_nothing_twice(opened, tmp_pat
     for step in (0, 0, 30, 30, 30):
         opened(step)
     found = read(tmp_path / "board")
-    for tag in ("settings", "about", "custom_scalars__config__"):
+    for tag in OF_A_PROCESS:
         assert [event.step for event in found.Tensors(tag)] == [1, 31]
     assert len(list((tmp_path / "board").iterdir())) == 2
 
@@ -337,7 +337,7 @@ def test_every_curve_that_is_described_or_drawn_with_others_is_one_of_a_run(comm
     patterns = [each for group in CHARTS.values() for chart in group.values() for each in chart]
     for pattern in patterns:
         assert any(re.fullmatch(pattern, tag) for tag in tags), pattern
-    assert set(DESCRIPTIONS) - {"memory/budget_mib"} <= set(tags)
+    assert set(CURVES) - {"memory/budget_mib"} <= set(tags)
 
 
 def test_a_run_without_tensorboard_writes_none_of_it(command, settings_of):

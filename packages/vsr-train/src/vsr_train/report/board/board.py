@@ -16,7 +16,7 @@ from vsr_settings import Settings, effective_batch, to_toml
 from vsr_settings.section import Section
 from vsr_train.report.about import About
 from vsr_train.report.board.event_files import EventFile
-from vsr_train.report.board.tags import CHARTS, DESCRIPTIONS, watch_figures
+from vsr_train.report.board.tags import CHARTS, CURVES, watch_figures
 from vsr_train.report.board.values import (
     charts,
     histogram,
@@ -25,7 +25,7 @@ from vsr_train.report.board.values import (
     scalar,
     text,
 )
-from vsr_train.report.markdown import code_block, escaped, table
+from vsr_train.report.markdown import code, code_block, escaped, table
 from vsr_train.watch import Snapshot
 
 MOST_OFTEN: Final = 20
@@ -55,7 +55,6 @@ class Board:
         self._settings = settings
         self._about = about
         self._file = EventFile(folder, start_step)
-        self._described: set[str] = set()
         self._watched = start_step
         # As of the first step that is made so, which no earlier process has made.
         self._file.add(
@@ -63,16 +62,18 @@ class Board:
             [
                 text("settings", code_block(to_toml(settings), "toml")),
                 text("about", _about_table(about)),
+                text("curves", _curves_table()),
                 charts(CHARTS),
             ],
         )
 
     def plot(self, figures: Mapping[str, float | None], step: int) -> None:
         """Add a point to the curve of each figure, by tag."""
-        made = []
-        for tag, value in figures.items():
-            if value is not None and math.isfinite(value):
-                made.append(scalar(tag, value, self._description(tag)))
+        made = [
+            scalar(tag, value)
+            for tag, value in figures.items()
+            if value is not None and math.isfinite(value)
+        ]
         self._file.add(step, made)
 
     def plot_memory(self, peak_mib: int | None, step: int) -> None:
@@ -136,12 +137,10 @@ class Board:
     def _part(self, step: int) -> int:
         return -(-step * MOST_OFTEN // self._settings.train.max_steps)
 
-    def _description(self, tag: str) -> str:
-        """Return what a curve is, once: readers keep the first they find."""
-        if tag in self._described:
-            return ""
-        self._described.add(tag)
-        return DESCRIPTIONS.get(tag, "")
+
+def _curves_table() -> str:
+    rows = [(code(tag), escaped(what)) for tag, what in CURVES.items()]
+    return table(("curve", "what it is"), rows)
 
 
 def _about_table(about: About) -> str:

@@ -25,7 +25,7 @@ CHARTS: Final[Charts] = {
     },
 }
 
-DESCRIPTIONS: Final = {
+CURVES: Final = {
     "loss/l1": "Mean absolute error, before weighting.",
     "loss/ms": "Mean absolute error after 2×2 average pooling, before weighting.",
     "loss/grad": "Mean absolute error of the finite differences, before weighting.",

@@ -21,25 +21,14 @@ Charts = Mapping[str, Mapping[str, list[str]]]
 BINS: Final = 32
 """Of a histogram: enough for a shape."""
 
-QUALITY: Final = 90
+QUALITY: Final = 85
 """Of pictures, as JPEG: a checksum in Python makes every byte dear, and the sheets themselves are
 in the run's folder."""
 
 
-def scalar(tag: str, value: float, description: str = "") -> Summary.Value:
-    """Return a point of a curve.
-
-    Args:
-        tag: the curve's.
-        value: the figure.
-        description: of the curve; wanted once in a file.
-    """
-    made = Summary.Value(tag=tag, simple_value=value)
-    if description:
-        about = SummaryMetadata(summary_description=description)
-        about.plugin_data.plugin_name = "scalars"
-        made.metadata.CopyFrom(about)
-    return made
+def scalar(tag: str, value: float) -> Summary.Value:
+    """Return a point of a curve."""
+    return Summary.Value(tag=tag, simple_value=value)
 
 
 def text(tag: str, markdown: str) -> Summary.Value:
@@ -55,7 +44,7 @@ def picture(tag: str, path: Path) -> Summary.Value:
     """
     encoded = io.BytesIO()
     with Image.open(path) as image:
-        image.convert("RGB").save(encoded, format="JPEG", quality=QUALITY, subsampling=0)
+        image.convert("RGB").save(encoded, format="JPEG", quality=QUALITY)
         width, height = image.size
     shown = Summary.Image(
         height=height, width=width, colorspace=3, encoded_image_string=encoded.getvalue()
@@ -104,4 +93,4 @@ def hyper_parameters(
 
     figures = {tag: value for tag, value in reached.items() if math.isfinite(value)}
     described = [value for part in hparams(dict(chosen), figures) for value in part.value]
-    return [*described, *(Summary.Value(tag=t, simple_value=v) for t, v in figures.items())]
+    return [*described, *(scalar(tag, value) for tag, value in figures.items())]
