@@ -285,7 +285,7 @@ class Run(Section):
     tensorboard: bool = True
     """Write TensorBoard's files beside the log."""
     license: License = "unknown"
-    """Licence of the weights, for their model card: `mit`, `apache-2.0`, `cc-by-4.0`, `other` and so on."""
+    """Licence of the weights, for their model card: `mit`, `apache-2.0`, `cc-by-4.0`, `other`."""
 
 
 class Settings(Section):
