@@ -14,7 +14,7 @@ from vsr_settings import Model, load
 from vsr_train.__main__ import main
 from vsr_train.folder import RunFolder, latest_checkpoint
 from vsr_train.rehearsal import Card, Way, card_of, choose_way
-from vsr_train.rehearsal.ways import time_way
+from vsr_train.rehearsal.timing import time_way
 from vsr_upscale.engine import Engine
 from vsr_upscale.source import Picture
 

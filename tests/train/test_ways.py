@@ -11,7 +11,8 @@ from vsr_device.bulletin import Bulletin
 from vsr_losses import HybridLoss
 from vsr_settings import Hardware, Settings, Train, loads, to_toml
 from vsr_train.rehearsal import Card, Timing, Way, choose_way
-from vsr_train.rehearsal.ways import TIMED, fastest, open_ways, time_way, time_ways
+from vsr_train.rehearsal.choosing import open_ways
+from vsr_train.rehearsal.timing import TIMED, fastest, time_way, time_ways
 
 UNTIMED = Way("fp16", "contiguous")
 PRECISIONS = ("fp32", "fp16", "bf16")

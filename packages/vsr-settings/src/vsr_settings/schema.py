@@ -185,7 +185,7 @@ class Data(Section):
     """Processes that cut training clips; `auto` leaves a core to the training loop."""
     val_windows: Annotated[int, Field(ge=1, le=10_000)] = 4
     """Windows validated per clip, evenly spaced over it."""
-    val_most: Annotated[int, Field(ge=1, le=100_000)] = 256
+    val_most: Annotated[int, Field(ge=1, le=100_000)] = 128
     """Windows validated in all: where there would be more, fewer of each clip are, and then not
     every clip."""
     val_border: Annotated[int, Field(ge=0, le=256)] = 6
@@ -285,8 +285,7 @@ class Run(Section):
     tensorboard: bool = True
     """Write TensorBoard's files beside the log."""
     license: License = "unknown"
-    """Licence of the weights, for their model card: `mit`, `apache-2.0`, `cc-by-4.0`, `other` and
-    so on."""
+    """Licence of the weights, for their model card: `mit`, `apache-2.0`, `cc-by-4.0`, `other`."""
 
 
 class Settings(Section):

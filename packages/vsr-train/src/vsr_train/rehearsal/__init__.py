@@ -3,9 +3,11 @@
 Trials use networks of their own, thrown away after, so that the run is the one that its seed makes.
 """
 
+from vsr_train.rehearsal.choosing import Card, Choice, card_of, choose_way
 from vsr_train.rehearsal.memory import Rehearsal, rehearse
 from vsr_train.rehearsal.steps import make_steps
-from vsr_train.rehearsal.ways import Card, Choice, Timing, Way, card_of, choose_way
+from vsr_train.rehearsal.timing import Timing
+from vsr_train.rehearsal.way import Way
 
 __all__ = [
     "Card",
