@@ -159,7 +159,7 @@ def _figures(settings: Settings, about: About, best: Mapping[str, float]) -> Ite
     data = settings.data
     yield (
         f"On the validation footage {code(shown_source(data.val))} ({_counted(about.validation)}; "
-        f"up to {data.val_windows} of each clip are measured, {data.val_most} in all), at step "
+        f"up to {data.val_windows} of each clip are measured, {data.val_most} at most), at step "
         f"{best['step']:.0f}: RGB in [0, 1] without {data.val_border} pixels of the border, "
         "averaged over windows, then over clips. Bicubic and bilinear enlarge the same frames."
     )
@@ -199,8 +199,10 @@ def _listed(facts: Mapping[str, str]) -> str:
 
 def _use(settings: Settings) -> Iterator[str]:
     model = settings.model
-    yield "With the packages vsr-model and vsr-upscale of the project that trained it."
-    yield "A film, its sound and all, on the command line:"
+    yield (
+        "It needs the packages vsr-model and vsr-upscale of the project that trained it. A film, "
+        "its sound and all, on the command line:"
+    )
     film = f"film.mp4 film-x{model.scale}.mkv"
     yield code_block(f"python -m vsr_upscale {film} --weights best.safetensors", "sh")
     yield "Frames, in Python; the file alone rebuilds the network:"
@@ -228,7 +230,7 @@ def _training(
     side, large = data.patch, data.patch * settings.model.scale
     facts = {
         "Footage": f"{sources} ({_counted(about.training)}).",
-        "Steps": f"the weights are of step {best['step']:.0f}; {train.max_steps} were planned.",
+        "Steps": f"{best['step']:.0f}, the best in validation of the {train.max_steps} that were planned.",
         "Samples": f"{effective_batch(settings)} a step, crops of {side}×{side} pixels that become "
         f"{large}×{large}.",
         "Optimiser": f"AdamW, weight decay {train.weight_decay:g}; learning rate {train.max_lr:g} "
