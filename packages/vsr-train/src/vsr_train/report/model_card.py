@@ -230,7 +230,7 @@ def _training(
     side, large = data.patch, data.patch * settings.model.scale
     facts = {
         "Footage": f"{sources} ({_counted(about.training)}).",
-        "Steps": f"{best['step']:.0f}, the best in validation of the {train.max_steps} that were planned.",
+        "Steps": f"{best['step']:.0f}, the best in validation; {train.max_steps} were planned.",
         "Samples": f"{effective_batch(settings)} a step, crops of {side}×{side} pixels that become "
         f"{large}×{large}.",
         "Optimiser": f"AdamW, weight decay {train.weight_decay:g}; learning rate {train.max_lr:g} "
