@@ -255,9 +255,7 @@ def test_a_card_that_somebody_edited_stays_and_that_is_said_once(command, settin
     card = RunFolder.of(settings_of()).model_card
     edited = card.read_text().replace("## Limits", "## Limits\n\nMine.")
     card.write_text(edited)
-    code, out, _ = command(
-        "--resume", "auto", train__max_steps=40, train__val_every=2, model__n_feats=4
-    )
+    code, out, _ = command("--resume", "auto", train__max_steps=20, train__val_every=5)
     assert code == 0
     assert card.read_text() == edited
     assert out.count("README.md is not as it was written; it stays as it is") == 1
