@@ -7,16 +7,16 @@ from vsr_data import Footage
 from vsr_settings import Model, load, predict
 from vsr_settings.memory import MIB, predict_validation
 from vsr_train.folder import CheckpointWriter, RunFolder
-from vsr_train.validation import Validator
+from vsr_train.validation import Validator, fitting
 
-from .place import P4_BUDGET_MIB
+from .place import EMULATED, P4_BUDGET_MIB
 from .results import reason_of
 from .runs import MadeClip, MadeRun
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 P4_CONFIGS = ("p4", "p4-large")
 STEPS = 3
-"""The second finds the optimiser's state in place, the third what the allocator then holds."""
+"""In the first cuDNN tries its kernels; the second finds the optimiser's state in place."""
 CELLS_SHARE = 0.6
 
 
@@ -52,16 +52,17 @@ def _try(row, deadline, add, measure):
 def _step(place, model, *, network, precision, recompute):
     del network
     if not place.has_natively(precision):
-        return {"reason": "this precision is emulated here"}
+        return {"reason": EMULATED}
     felt = place.sizes.perceptual
     settings = place.settings(model, precision, recompute=recompute, perceptual=felt)
     predicted = predict(settings)
     with place.taken() as taken:
         run = MadeRun(settings, place.platform(settings))
-        for _ in range(STEPS):
+        run.step()
+        taken.settle()
+        for _ in range(STEPS - 1):
             result = run.step()
         is_finite = bool(result.terms.isfinite().all())
-    del run, result
     return compared(predicted, taken) | {"finite": is_finite}
 
 
@@ -86,20 +87,19 @@ def _save(place, model):
     with place.taken() as taken, CheckpointWriter(folder, settings) as writer:
         writer.save(run.state)
     row = {"bytes": sum(path.stat().st_size for path in folder.checkpoints.iterdir())}
-    if not place.is_card:
-        return row | taken.as_row()
-    return row | compared(predict(settings), taken)  # which a save must stay under
+    predicted = predict(settings)  # of a step, which a save must stay under
+    row |= taken.as_row() | {"predicted_reserved_mib": predicted.reserved / MIB}
+    return row | {"holds": taken.reserved <= predicted.reserved}
 
 
 def _in_its_middle(place, settings):
     run = MadeRun(settings, place.platform(settings))
-    run.step()
-    run.state.optimizer.zero_grad()
+    run.step()  # whose gradients stay, as in a run
     return run
 
 
 def _limited(place, name, deadline):
-    """Train as a P4 would, and validate, in the memory that a P4 has."""
+    """Train as a P4 would, then validate, in the memory that a P4 has."""
     place.settings(Model(), "fp32")  # reads VGG16 before anything is counted
     path, digest = place.vgg_file()
     options = [
@@ -108,20 +108,42 @@ def _limited(place, name, deadline):
         f"run.dir={place.scratch}", f"run.device={place.device.type}", *place.sizes.options,
     ]  # fmt: skip
     settings = load(CONFIGS / f"{name}.toml", options, {})
-    predicted, steps, finite = predict(settings), 0, True
-    with place.limited(P4_BUDGET_MIB), place.taken() as taken:
-        run = MadeRun(settings, place.platform(settings))
-        while steps < place.sizes.steps and not deadline.passed:
-            finite = bool(run.step().terms.isfinite().all()) and finite
-            steps += 1
-        footage = Footage((MadeClip(settings.model, *place.sizes.frame),))
-        validator = Validator(footage, settings, run.platform, run.loss.perceptual)
-        psnr = validator.measure(run.state.average.network).mean["psnr"]
-    row = {"steps": steps, "finite": finite, "validated": math.isfinite(psnr)}
-    row |= {"precision": run.platform.precision, "recompute": settings.model.recompute}
-    row["within"] = taken.reserved <= P4_BUDGET_MIB * MIB and steps == place.sizes.steps and finite
-    del run, validator
-    return row | compared(predicted, taken)
+    row = {"steps": 0, "finite": True, "recompute": settings.model.recompute}
+    with place.limited(P4_BUDGET_MIB):
+        try:
+            with place.taken() as taken:
+                run = _trained(place, settings, deadline, taken, row)
+            row |= compared(predict(settings), taken)
+            row |= _validated(place, settings, run)
+        except Exception as error:  # noqa: BLE001 - how far it came is worth its row
+            row["reason"] = reason_of(error)
+    row["within"] = row["steps"] == place.sizes.steps and row["finite"] and "psnr" in row
+    return row
+
+
+def _trained(place, settings, deadline, taken, row):
+    """Return a run that made its steps, or as many as there was time for, counted in a row."""
+    run = MadeRun(settings, place.platform(settings))
+    row["precision"] = run.platform.precision
+    while row["steps"] < place.sizes.steps and not deadline.passed:
+        row["finite"] &= bool(run.step().terms.isfinite().all())
+        row["steps"] += 1
+        if row["steps"] == 1:
+            taken.settle()
+    return run
+
+
+def _validated(place, settings, run):
+    """Validate beside a run, by the tiles that its command would choose."""
+    height, width = place.sizes.frame
+    footage = Footage((MadeClip(settings.model, height, width),))
+    tile = fitting(settings, footage, run.platform)
+    validator = Validator(footage, settings, run.platform, run.loss.perceptual, tile=tile)
+    with place.taken() as taken:
+        found = validator.measure(run.state.average.network)
+    # A window is about as wrong as noise is, and figures are no numbers where kernels fail.
+    row = {"psnr": found.mean["psnr"]} if math.isfinite(found.mean["psnr"]) else {}
+    return row | {"tile": tile, "validation_reserved_mib": taken.reserved / MIB}
 
 
 def compared(predicted, taken):

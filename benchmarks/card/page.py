@@ -117,7 +117,7 @@ def _laws(rows, on, table):
 
 def _memory(rows, on, table):
     header = ("what", "precision", "recompute", "predicted live:", "measured live:")
-    header += ("predicted reserved:", "measured reserved:", "over by:", "note")
+    header += ("predicted reserved:", "measured reserved:", "over by:", "trials reserved:", "note")
     cells = [
         (
             _cell(_subject(row)),
@@ -128,6 +128,7 @@ def _memory(rows, on, table):
             _mib(row.get("predicted_reserved_mib")),
             _mib(row.get("reserved_mib")),
             _number(row.get("over"), "{:+.1%}"),
+            _mib(row.get("tried_mib")),
             _note(row),
         )
         for row in rows
@@ -136,7 +137,9 @@ def _memory(rows, on, table):
     told = (
         f"### Memory\n\nPeaks: *predicted* by the simulated step, workspaces of 256 MiB included "
         f"in what is reserved; *{on}* by CUDA's own statistics. *Over* is predicted over measured "
-        "reserved memory; under 0 the prediction did not hold."
+        "reserved memory; under 0 the prediction did not hold. *Trials* are of the first step, in "
+        "which cuDNN tries its kernels in what is free and gives it back; all else is measured "
+        "after it. Of a save, the prediction is that of a step, which it must stay under."
     )
     return [told, table(header, cells)]
 
@@ -149,9 +152,12 @@ def _subject(row):
 
 
 def _note(row):
+    told = ""
     if row["kind"] == "limit" and "within" in row:
-        return "trained and validated within it" if row["within"] else "**did not**"
-    return _cell(row.get("reason") or row.get("left_out"))
+        told = "trained and validated within it" if row["within"] else "**did not**"
+    if row["kind"] == "save" and row.get("holds") is False:
+        told = "**took more than a step**"
+    return " ".join(filter(None, (told, _cell(row.get("reason") or row.get("left_out")))))
 
 
 def _speed(rows, on, table):

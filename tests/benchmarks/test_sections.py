@@ -13,7 +13,7 @@ from card.place import TOY, Place
 from card.plan import Deadline
 from card.results import SectionFile
 from card.sections import run_section, runner, section
-from card.speed import WAITS, Traffic, counted_waits
+from card.shares import WAITS, Traffic, counted_waits
 from torch.autograd import DeviceType
 
 MARKED = '''

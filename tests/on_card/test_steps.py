@@ -4,7 +4,7 @@ import pytest
 import torch
 from card.memory import compared
 from card.runs import MadeRun, answering_weights
-from card.speed import _waits
+from card.shares import waits
 from plain import PLAIN
 
 from vsr_model import gather_evidence
@@ -62,7 +62,7 @@ def test_a_step_reserves_no_more_than_predicted(place, precision, recompute):
 def test_a_step_waits_for_nothing_on_the_device(place):
     """A step waits for nothing that the device has yet to do, in fp16 with GradScaler too."""
     for precision in ("fp32", "fp16") if place.is_card else ("fp32",):
-        found = _waits(place, small_network(place), precision)
+        found = waits(place, small_network(place), precision)
         assert found["waits"] == 0 or not place.is_card, found
 
 
