@@ -46,12 +46,14 @@ def test_a_step_has_the_loss_and_the_gradient_of_the_plain_formulation(place, pr
 
 @pytest.mark.parametrize(("precision", "recompute"), [("fp16", "none"), ("fp32", "blocks")])
 def test_a_step_reserves_no_more_than_predicted(place, precision, recompute):
-    """A step reserves no more than is predicted, and at least 90 % of it on a card."""
+    """A step in a run's middle reserves no more than is predicted, and on a card no tenth less."""
     precision = precision if place.is_card else "fp32"
     settings = place.settings(small_network(place), precision, recompute=recompute)
     with place.taken() as taken:
         run = MadeRun(settings, place.platform(settings))
-        for _ in range(3):
+        run.step()
+        taken.settle()  # cuDNN has tried its kernels
+        for _ in range(2):
             run.step()
     row = compared(predict(settings), taken)
     assert 0 < row["allocated_mib"] <= row["reserved_mib"]
