@@ -17,6 +17,7 @@ from measuring import made_up_vgg16
 from tracer import StorageWatch
 
 from vsr_device import choose_platform
+from vsr_device.card import cudnn_version
 from vsr_losses.vgg import export_vgg16
 from vsr_settings import Data, Hardware, Loss, Model, Run, Settings, Train, match_preset
 from vsr_settings.memory import MIB
@@ -147,7 +148,7 @@ class Place:
             "capability": f"{properties.major}.{properties.minor}",
             "total_mib": properties.total_memory // MIB,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": cudnn_version(),
             "preset": self.preset,
             **versions,
         }
