@@ -2,12 +2,15 @@
 
 import json
 import math
+import signal
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from benchmarks.clocks import Clock
+from card import training
 from card.laws import laws
 from card.place import TOY, Place
 from card.plan import Deadline
@@ -118,6 +121,29 @@ def test_the_training_section_is_a_real_run_with_its_curve(ask):
     assert [row["step"] for row in of_kind(content, "validation")] == [4, 8]
     assert of_kind(content, "train")
     assert of_kind(content, "end")[0]["exit_code"] in (0, 5)
+
+
+def test_a_training_run_that_is_stopped_when_its_time_is_up_is_whole(
+    place, clock, tmp_path, monkeypatch
+):
+    toy, rows = training._toy, []
+    monkeypatch.setattr(training, "_toy", lambda its: toy(its) | {"train.max_steps": "1000000"})
+
+    def add(row):
+        rows.append(row)
+        if row["kind"] == "validation":
+            signal.raise_signal(signal.SIGTERM)  # as the alarm does
+
+    training.training(replace(place, scratch=tmp_path), Deadline.after(1e6, clock), add)
+    assert rows[-1]["kind"] == "end"
+    assert rows[-1]["exit_code"] == 0
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "fp16")])
+def test_a_card_trains_in_a_precision_that_it_has_and_times_none(tmp_path, native, precision):
+    there = SimpleNamespace(preset="h100", data=None, has_natively=lambda _: native)
+    options = training._full(there, tmp_path)
+    assert options["train.amp_dtype"] == precision
 
 
 def test_the_laws_section_has_a_row_for_every_law(place, clock, tmp_path):
