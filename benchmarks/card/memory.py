@@ -1,6 +1,7 @@
 """Predicted against real peaks: steps, a validation, a first save; and P4's runs in P4's memory."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 from vsr_data import Footage
@@ -17,40 +18,50 @@ CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 P4_CONFIGS = ("p4", "p4-large")
 STEPS = 3
 """In the first cuDNN tries its kernels; the second finds the optimiser's state in place."""
-CELLS_SHARE = 0.6
 
 
 def memory(place, deadline, add):
-    """Add a row for every configuration, a validation and a save, and a run within 8 GB."""
+    """Add a row for every peak: steps as most train, P4's runs in its memory, then all the rest."""
     sizes = place.sizes
-    cells = deadline.part(CELLS_SHARE)
-    for network, model in sizes.networks.items():
-        for precision in sizes.precisions:
-            for recompute in sizes.recomputes:
-                cell = {"network": network, "precision": precision, "recompute": recompute}
-                _try({"kind": "step", **cell}, cells, add, lambda: _step(place, model, **cell))  # noqa: B023 - called at once
-        cell = {"network": network}
-        _try({"kind": "validation", **cell}, deadline, add, lambda: _validation(place, model))  # noqa: B023 - called at once
-        _try({"kind": "save", **cell}, deadline, add, lambda: _save(place, model))  # noqa: B023 - called at once
+    of_steps = {
+        precision: [
+            {"network": network, "precision": precision, "recompute": recompute}
+            for network in sizes.networks
+            for recompute in sizes.recomputes
+        ]
+        for precision in sizes.precisions
+    }
+    first, *others = of_steps.values()
+    work = [({"kind": "step", **cell}, partial(_step, place, **cell)) for cell in first]
     for name in P4_CONFIGS:
         row = {"kind": "limit", "config": name, "limit_mib": P4_BUDGET_MIB}
-        _try(row, deadline, add, lambda: _limited(place, name, deadline))  # noqa: B023 - called at once
+        work.append((row, partial(_limited, place, name, deadline)))
+    for kind, measure in (("validation", _validation), ("save", _save)):
+        work += [
+            ({"kind": kind, "network": name}, partial(measure, place, model))
+            for name, model in sizes.networks.items()
+        ]
+    for cells in others:
+        work += [({"kind": "step", **cell}, partial(_step, place, **cell)) for cell in cells]
+    for row, measure in work:
+        _try(row, place, deadline, add, measure)
 
 
-def _try(row, deadline, add, measure):
+def _try(row, place, deadline, add, measure):
     """Add what is measured to a row, or why it is not."""
     if deadline.passed:
         add({**row, "left_out": "no time was left"})
         return
+    start = place.clock()
     try:
         found = measure()
     except Exception as error:  # noqa: BLE001 - whatever it is, others can be measured
         found = {"reason": reason_of(error)}
-    add({**row, **found})
+    add({**row, **found, "took_s": place.clock() - start})
 
 
-def _step(place, model, *, network, precision, recompute):
-    del network
+def _step(place, *, network, precision, recompute):
+    model = place.sizes.networks[network]
     if not place.has_natively(precision):
         return {"reason": EMULATED}
     felt = place.sizes.perceptual
@@ -117,8 +128,9 @@ def _limited(place, name, deadline):
             row |= _validated(place, settings, run)
         except Exception as error:  # noqa: BLE001 - how far it came is worth its row
             row["reason"] = reason_of(error)
-    row["within"] = row["steps"] == place.sizes.steps and row["finite"] and "psnr" in row
-    return row
+    if row["steps"] < place.sizes.steps and "reason" not in row:
+        return row | {"left_out": f"no time was left for more than {row['steps']} steps"}
+    return row | {"within": row["finite"] and "psnr" in row}
 
 
 def _trained(place, settings, deadline, taken, row):

@@ -25,8 +25,10 @@ def speed(place, deadline, add):
     """Add the card's own rates, then contenders by network and precision, the risky ones last."""
     rates = _rates(place, deadline, add)
     cells = _cells(place, add)
-    work = [(cell, contenders, 4) for cell in cells] + [(cell, graphs, 1) for cell in cells]
-    work.append((cells[0], compilers, 6))  # for one takes as long as all the rest
+    # The first cells tell most, and cuDNN tries most kernels there.
+    work = [(cell, contenders, 12 / number) for number, cell in enumerate(cells, 1)]
+    work += [(cell, graphs, 1) for cell in cells]
+    work.append((cells[0], compilers, 4))  # for one: it takes long
     for number, ((network, model, precision), group, weight) in enumerate(work):
         cell = {"network": network, "precision": precision}
         if deadline.passed:
@@ -93,16 +95,17 @@ def _bandwidth(place):
 
 def _time(cell, its, place, deadline, add):
     """Time every contender of a cell in alternating rounds; return the medians by name."""
-    steps, making = {}, deadline.part(MADE_SHARE)
+    steps, firsts, making = {}, {}, deadline.part(MADE_SHARE)
     for name, (_, make) in its.items():
         row = {"kind": "time", **cell, "contender": name}
         if making.passed and steps:
             add({**row, "left_out": "no time was left"})
             continue
         try:
+            start = place.now()
             step = make()
             step()  # cuDNN tries its kernels
-            steps[name] = step
+            firsts[name], steps[name] = place.now() - start, step
         except Exception as error:  # noqa: BLE001 - one that fails is a row
             add({**row, "reason": reason_of(error)})
         step = None  # what one that failed holds is wanted by the next
@@ -114,7 +117,7 @@ def _time(cell, its, place, deadline, add):
     for name, seconds in medians.items():
         against = its[name][0]
         row = {"kind": "time", **cell, "contender": name, "seconds": seconds}
-        row |= {"rounds": len(times[name]), "against": against}
+        row |= {"rounds": len(times[name]), "first_s": firsts[name], "against": against}
         base = medians.get(against)
         add(row | {"ratio": seconds / base if base else None})
     return medians

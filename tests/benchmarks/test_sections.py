@@ -198,6 +198,19 @@ def test_a_section_that_fails_leaves_its_rows_and_the_reason(tmp_path, clock):
     assert content["rows"][0] == {"kind": "step", "found": 1}
 
 
+def test_what_failed_first_is_in_the_reason(tmp_path, clock):
+    file = SectionFile(tmp_path, "speed")
+
+    def fails(place, deadline, add):
+        try:
+            raise ValueError("the cause")
+        finally:
+            raise RuntimeError("the capture ended")
+
+    run_section(fails, None, Deadline.after(1, clock), file)
+    assert file.content["reason"] == "RuntimeError: the capture ended; first ValueError: the cause"
+
+
 def test_a_place_that_cannot_be_had_is_the_sections_reason(tmp_path, clock):
     def none(*_):
         raise RuntimeError("there is no CUDA device")
