@@ -11,14 +11,11 @@ from vsr_train.step.stepper import loss_terms
 from .plan import interrupted
 from .runs import MadeRun, answering_weights
 
-MADE_SHARE = 0.6
-"""Of the time for contenders, for making them and their first steps."""
 CAPTURE_WARM_UP = 3
 
 
-def contenders(place, model, precision, deadline):
+def contenders(place, model, precision):
     """Return what is timed: by name, the contender it is compared with, and what makes its step."""
-    del deadline
     unaligned = model.model_copy(update={"align": "none"})
 
     def run(its=model, kept=precision, **given):
@@ -36,9 +33,8 @@ def contenders(place, model, precision, deadline):
     }
 
 
-def graphs(place, model, precision, deadline):
+def graphs(place, model, precision):
     """Return what may leave CUDA as nobody wants it, beside the same without a graph."""
-    del deadline
     return {
         "backward alone": ("backward alone", lambda: _prepared(place, model, precision)),
         "backward alone, CUDA graph": ("backward alone", lambda: _graphed(place, model, precision)),
@@ -46,11 +42,10 @@ def graphs(place, model, precision, deadline):
 
 
 def compilers(place, model, precision, deadline):
-    """Return what may take minutes to begin: first the blocks compiled, which are all alike."""
-    making = deadline.part(MADE_SHARE)
+    """Return what may take minutes to begin, by a deadline: first blocks, which are all alike."""
 
     def compiled(part):
-        return lambda: _compiled(place, model, precision, part, making)
+        return lambda: _compiled(place, model, precision, part, deadline)
 
     return {
         "ours, again": ("ours, again", lambda: _step_of(place, model, precision)),
@@ -150,4 +145,9 @@ def _graphed(place, model, precision):
     except BaseException:
         torch.cuda.set_stream(current)  # a capture that fails leaves its own
         raise
-    return graph.replay
+
+    def replay():
+        graph.replay()
+
+    replay.reads = backward  # whose tensors a graph does not keep alive
+    return replay

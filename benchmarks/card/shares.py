@@ -21,18 +21,19 @@ FETCHES = ("aten::_local_scalar_dense",)
 """Operators that fetch a number: on a card each waits, and on the CPU they stand in for waits."""
 
 
-def shares(place, model, cell, rates, seconds):
+def shares(place, model, precision, rates, seconds):
     """Return a step's arithmetic and traffic per second as shares of what the card does at best."""
-    settings = place.settings(model, cell["precision"])
+    settings = place.settings(model, precision)
     one = settings.train.model_copy(update={"accumulation_steps": 1})
     settings = settings.model_copy(update={"train": one})
     flops = work_per_sample(settings).total * settings.train.batch_size
     run = MadeRun(settings, place.platform(settings), weights=answering_weights(model))
+    run.step()  # which makes the optimiser's state
     with Traffic() as traffic:
         run.step()
     row = {"tflop": flops / 1e12, "gb": traffic.bytes / 1e9, "seconds": seconds}
-    if cell["precision"] in rates:
-        row["of_matmul"] = flops / seconds / rates[cell["precision"]]
+    if precision in rates:
+        row["of_matmul"] = flops / seconds / rates[precision]
     if "copy" in rates:
         row["of_bandwidth"] = traffic.bytes / seconds / rates["copy"]
     return row

@@ -5,54 +5,96 @@ often a step waits for the device.
 """
 
 import statistics
+from dataclasses import dataclass
 
 import torch
 from measuring import matmul_rate
 
 from vsr_device import AMP_DTYPES
+from vsr_settings import Model
 
-from .contenders import MADE_SHARE, compilers, contenders, graphs
+from .contenders import compilers, contenders, graphs
 from .place import EMULATED
 from .results import reason_of
 from .shares import shares, waits
 
 BANDWIDTH_ROUNDS = 5
-TIMED_SHARE = 0.8
-"""Of what a cell's time then is, for its rounds; the rest is for its waits and shares."""
+MADE_SHARE = 0.6
+"""Of the time for contenders, for making them and their first steps."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A network and the precision that it is timed in."""
+
+    network: str
+    model: Model
+    precision: str
+
+    def row(self, kind, **found):
+        """Return a row about it."""
+        return {"kind": kind, "network": self.network, "precision": self.precision, **found}
 
 
 def speed(place, deadline, add):
-    """Add the card's own rates, then contenders by network and precision, the risky ones last."""
+    """Add the card's own rates, then contenders by network and precision, the risky ones last.
+
+    Waits come after all that is timed: a profiler that was used once may slow what follows.
+    """
     rates = _rates(place, deadline, add)
     cells = _cells(place, add)
-    # The first cells tell most, and cuDNN tries most kernels there.
-    work = [(cell, contenders, 12 / number) for number, cell in enumerate(cells, 1)]
-    work += [(cell, graphs, 1) for cell in cells]
-    work.append((cells[0], compilers, 4))  # for one: it takes long
-    for number, ((network, model, precision), group, weight) in enumerate(work):
-        cell = {"network": network, "precision": precision}
+    # The first cells tell most, and cuDNN tries most kernels there. Of compilers, one is enough.
+    work = [("time", cell, _contest, 12 / number) for number, cell in enumerate(cells, 1)]
+    work += [("time", cell, _graphs, 1) for cell in cells]
+    work += [("time", cells[0], _compilers, 4)]
+    work += [("waits", cell, _waits, 0.5) for cell in cells]
+    for number, (kind, cell, do, weight) in enumerate(work):
         if deadline.passed:
-            add({"kind": "time", **cell, "left_out": "no time was left"})
+            add(cell.row(kind, left_out="no time was left"))
             continue
         part = deadline.part(weight / sum(each for *_, each in work[number:]))
         try:
-            seconds = _time(cell, group(place, model, precision, part), place, part, add)
-            if group is contenders:
-                _look_closer(place, model, cell, rates, seconds, deadline, add)
+            do(place, cell, rates, part, add)
         except Exception as error:  # noqa: BLE001 - whatever it is, other cells can be timed
-            add({"kind": "time", **cell, "reason": reason_of(error)})
+            add(cell.row(kind, reason=reason_of(error)))
         place.give_back()
 
 
 def _cells(place, add):
-    """Return network and precision of what is timed, those of the first precision first."""
+    """Return what is timed, all of the first precision first."""
     cells = []
     for precision in place.sizes.precisions:
         if place.has_natively(precision):
-            cells += [(name, model, precision) for name, model in place.sizes.networks.items()]
+            cells += [Cell(*each, precision) for each in place.sizes.networks.items()]
         else:
-            add({"kind": "time", "network": "any", "precision": precision, "reason": EMULATED})
+            add(Cell("any", None, precision).row("time", reason=EMULATED))
     return cells
+
+
+def _contest(place, cell, rates, deadline, add):
+    """Time contenders, and find the shares that the faster of ours has of the card's best."""
+    seconds = _time(cell, contenders(place, cell.model, cell.precision), place, deadline, add)
+    ours = {name: seconds[name] for name in ("ours", "channels_last") if name in seconds}
+    if ours:
+        fastest = min(ours, key=ours.get)
+        found = shares(place, cell.model, cell.precision, rates, ours[fastest])
+        add(cell.row("share", contender=fastest, **found))
+
+
+def _graphs(place, cell, rates, deadline, add):
+    del rates
+    _time(cell, graphs(place, cell.model, cell.precision), place, deadline, add)
+
+
+def _compilers(place, cell, rates, deadline, add):
+    del rates
+    its = compilers(place, cell.model, cell.precision, deadline.part(MADE_SHARE))
+    _time(cell, its, place, deadline, add)
+
+
+def _waits(place, cell, rates, deadline, add):
+    del rates, deadline
+    add(cell.row("waits", **waits(place, cell.model, cell.precision)))
 
 
 def _rates(place, deadline, add):
@@ -97,9 +139,8 @@ def _time(cell, its, place, deadline, add):
     """Time every contender of a cell in alternating rounds; return the medians by name."""
     steps, firsts, making = {}, {}, deadline.part(MADE_SHARE)
     for name, (_, make) in its.items():
-        row = {"kind": "time", **cell, "contender": name}
         if making.passed and steps:
-            add({**row, "left_out": "no time was left"})
+            add(cell.row("time", contender=name, left_out="no time was left"))
             continue
         try:
             start = place.now()
@@ -107,42 +148,20 @@ def _time(cell, its, place, deadline, add):
             step()  # cuDNN tries its kernels
             firsts[name], steps[name] = place.now() - start, step
         except Exception as error:  # noqa: BLE001 - one that fails is a row
-            add({**row, "reason": reason_of(error)})
+            add(cell.row("time", contender=name, reason=reason_of(error)))
         step = None  # what one that failed holds is wanted by the next
         place.give_back()
-    times, failed = _interleaved(place, steps, deadline.part(TIMED_SHARE))
+    times, failed = _interleaved(place, steps, deadline)
     for name, reason in failed.items():
-        add({"kind": "time", **cell, "contender": name, "reason": reason})
+        add(cell.row("time", contender=name, reason=reason))
     medians = {name: statistics.median(each) for name, each in times.items() if each}
     for name, seconds in medians.items():
         against = its[name][0]
-        row = {"kind": "time", **cell, "contender": name, "seconds": seconds}
-        row |= {"rounds": len(times[name]), "first_s": firsts[name], "against": against}
+        found = {"seconds": seconds, "rounds": len(times[name]), "first_s": firsts[name]}
         base = medians.get(against)
-        add(row | {"ratio": seconds / base if base else None})
+        found |= {"against": against, "ratio": seconds / base if base else None}
+        add(cell.row("time", contender=name, **found))
     return medians
-
-
-def _look_closer(place, model, cell, rates, seconds, deadline, add):  # noqa: PLR0917 - one story
-    """Count the waits of a step, and the shares that the faster one has of the card's best."""
-    place.give_back()
-    precision = cell["precision"]
-    _add(add, {"kind": "waits", **cell}, deadline, lambda: waits(place, model, precision))
-    ours = {name: seconds[name] for name in ("ours", "channels_last") if name in seconds}
-    if ours:
-        fastest = min(ours, key=ours.get)
-        row = {"kind": "share", **cell, "contender": fastest}
-        _add(add, row, deadline, lambda: shares(place, model, cell, rates, ours[fastest]))
-
-
-def _add(add, row, deadline, measure):
-    if deadline.passed:
-        add({**row, "left_out": "no time was left"})
-        return
-    try:
-        add({**row, **measure()})
-    except Exception as error:  # noqa: BLE001 - one that fails is a row
-        add({**row, "reason": reason_of(error)})
 
 
 def _interleaved(place, steps, deadline):
