@@ -17,6 +17,7 @@ from vsr_device import choose_inference_platform
 from vsr_model import Network, enlarge_film, save_weights
 from vsr_settings import Model
 from vsr_upscale import Request, upscale
+from vsr_upscale.engine import Engine
 from vsr_upscale.source import Pictures, read_film
 
 NETWORKS = {"16x4": Model(n_feats=16, n_blocks=4), "64x24": Model()}
@@ -37,13 +38,15 @@ def bench_a_film(benchmark, name, device, tmp_path):
     platform = choose_inference_platform(device.type, "auto")
     platform.place(network).eval()
     pictures = list(Pictures(read_film(path)))
+    engine = Engine(network, platform, size)
     alone, whole = [], []
 
     def network_alone():
         start = now(device)
         frames = ((each.rgb_1CHW.to(device), each.starts_scene) for each in pictures)
-        with platform.exact(), platform.autocast():
-            found = sum(1 for _ in enlarge_film(network, frames))
+        with platform.autocast():
+            enlarged = enlarge_film(network, frames, batch=engine.batch, tile=engine.tile)
+            found = sum(1 for _ in enlarged)
         alone.append(now(device) - start)
         assert found == count
 

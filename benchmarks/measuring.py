@@ -18,8 +18,15 @@ def matmul_rate(device, dtype):
     a, b = torch.randn(2, side, side, device=device).to(dtype)
     picture, kernels = a.view(1, side, -1, 32), b.view(side, side, 1, 1)
     roads = (lambda: a @ b, lambda: F.conv2d(picture, kernels))
-    best = min(_seconds(road, device) for road in roads for _ in range(10))
-    return 2 * side**3 / best
+    return 2 * side**3 / min(_least_seconds(road, device) for road in roads)
+
+
+def _least_seconds(function, device):
+    """The best of ten times, or of as many as go into two seconds."""
+    times = []
+    while len(times) < 10 and sum(times) < 2:
+        times.append(_seconds(function, device))
+    return min(times)
 
 
 def _seconds(function, device):

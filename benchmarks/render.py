@@ -2,8 +2,8 @@
 
 Times come from that file, memory and arithmetic at full size from the trace, so the page is whole
 on a machine without a card. What a card measured, the folder that `python -m benchmarks.card`
-filled, is put beside them with `--card DIR`; where there is no build/benchmarks.json, that part of
-the page alone is written.
+filled, is put beside them with `--card DIR`, and stays there without; where there is no
+build/benchmarks.json, that part of the page alone is written.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 sys.path.append(str(Path(__file__).parent.parent / "tests"))  # where the tracer lives
 
-from card.page import NotOfACardError, card_part, with_card_part
+from card.page import NotOfACardError, card_part, kept_part, with_card_part
 from plain import PLAIN
 from tracer import Trace, trace
 
@@ -131,9 +131,11 @@ def main(words: Sequence[str] | None = None) -> None:
     )
     chosen = parser.parse_args(words)
     try:
-        part = card_part(chosen.card, table)
+        before = PAGE.read_text()
+        kept = None if chosen.card else kept_part(before)  # what a card was asked once stays
+        part = kept or card_part(chosen.card, table)
         if chosen.only_card or not RESULTS.exists():
-            PAGE.write_text(with_card_part(PAGE.read_text(), part))
+            PAGE.write_text(with_card_part(before, part))
             return
     except NotOfACardError as error:
         parser.error(str(error))

@@ -2,7 +2,9 @@
 
 import argparse
 import os
+import signal
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -12,32 +14,38 @@ FOLDERS = [*sorted((ROOT / "packages").glob("*/src")), ROOT / "benchmarks", ROOT
 
 def main(words=None):
     """Ask a card everything; 0 where every section is complete, 1 where one is not."""
+    started = time.monotonic()
     chosen = _parsed(words)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the commands set it
     # Whoever asks in the process that forks whether there is a card must not begin to use it.
     os.environ.setdefault("PYTORCH_NVML_BASED_CUDA_CHECK", "1")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # its children first
     sys.path[:0] = [str(folder) for folder in FOLDERS]  # this checkout's, whatever is installed
-    clock = time.monotonic
-    started = clock()
     folder = Path(chosen.out)
     folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as scratch:
+        # All that sections leave, those too that are killed.
+        os.environ["TMPDIR"], tempfile.tempdir = scratch, scratch
+        whole = _run(chosen, folder, started)
+    print(f"everything is in {folder}; python benchmarks/render.py --card {folder}")
+    return 0 if whole else 1
+
+
+def _run(chosen, folder, started):
     from . import plan, sections  # noqa: PLC0415 - torch, once, counted in the time
 
     names = chosen.sections or list(plan.SHARES)
     for name in names:
         (folder / f"{name}.json").unlink(missing_ok=True)  # an earlier run's
     sections.import_all()
-    run = sections.runner(chosen.device, folder, chosen.data or _data())
-    minutes = chosen.minutes - (clock() - started) / 60
-    whole = plan.run_all(
+    runner = sections.Runner(chosen.device, folder, chosen.data or _data())
+    return plan.run_all(
         folder,
-        minutes,
-        plan.forked(run),
-        clock,
+        chosen.minutes - (time.monotonic() - started) / 60,
+        plan.in_processes(runner),
+        time.monotonic,
         sections={name: plan.SHARES[name] for name in names},
     )
-    print(f"everything is in {folder}; python benchmarks/render.py --card {folder}")
-    return 0 if whole else 1
 
 
 def _parsed(words):
@@ -63,4 +71,6 @@ def _data():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    code = main()
+    sys.stdout.flush()
+    os._exit(code)  # nobody waits for a child that CUDA's driver does not let go of

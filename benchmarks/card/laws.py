@@ -24,7 +24,8 @@ def laws(place, deadline, add, tests=TESTS):
         str(tests), "-c", str(CONFIG), f"--confcutdir={tests}", f"-m={marked}",
         "-p", "no:cacheprovider", "-p", "no:terminal", f"--basetemp={place.scratch / 'pytest'}",
     ]  # fmt: skip
-    with patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1"):  # whatever is installed
+    # Whatever is installed, and whatever somebody is used to.
+    with patch.dict(os.environ, PYTEST_DISABLE_PLUGIN_AUTOLOAD="1", PYTEST_ADDOPTS=""):
         code = pytest.main(words, plugins=[plugin])
     if plugin.errors or code not in (0, 1):
         what = "; ".join(plugin.errors) or f"pytest returned {int(code)}"

@@ -1,67 +1,79 @@
 """Predicted against real peaks: steps, a validation, a first save; and P4's runs in P4's memory."""
 
 import math
+from functools import partial
 from pathlib import Path
 
 from vsr_data import Footage
 from vsr_settings import Model, load, predict
 from vsr_settings.memory import MIB, predict_validation
 from vsr_train.folder import CheckpointWriter, RunFolder
-from vsr_train.validation import Validator
+from vsr_train.validation import Validator, fitting
 
-from .place import P4_BUDGET_MIB
+from .place import EMULATED, P4_BUDGET_MIB
 from .results import reason_of
 from .runs import MadeClip, MadeRun
 
 CONFIGS = Path(__file__).resolve().parents[2] / "configs"
 P4_CONFIGS = ("p4", "p4-large")
 STEPS = 3
-"""The second finds the optimiser's state in place, the third what the allocator then holds."""
-CELLS_SHARE = 0.6
+"""In the first cuDNN tries its kernels; the second finds the optimiser's state in place."""
 
 
 def memory(place, deadline, add):
-    """Add a row for every configuration, a validation and a save, and a run within 8 GB."""
+    """Add a row for every peak: steps as most train, P4's runs in its memory, then all the rest."""
     sizes = place.sizes
-    cells = deadline.part(CELLS_SHARE)
-    for network, model in sizes.networks.items():
-        for precision in sizes.precisions:
-            for recompute in sizes.recomputes:
-                cell = {"network": network, "precision": precision, "recompute": recompute}
-                _try({"kind": "step", **cell}, cells, add, lambda: _step(place, model, **cell))  # noqa: B023 - called at once
-        cell = {"network": network}
-        _try({"kind": "validation", **cell}, deadline, add, lambda: _validation(place, model))  # noqa: B023 - called at once
-        _try({"kind": "save", **cell}, deadline, add, lambda: _save(place, model))  # noqa: B023 - called at once
+    of_steps = {
+        precision: [
+            {"network": network, "precision": precision, "recompute": recompute}
+            for network in sizes.networks
+            for recompute in sizes.recomputes
+        ]
+        for precision in sizes.precisions
+    }
+    first, *others = of_steps.values()
+    work = [({"kind": "step", **cell}, partial(_step, place, **cell)) for cell in first]
     for name in P4_CONFIGS:
         row = {"kind": "limit", "config": name, "limit_mib": P4_BUDGET_MIB}
-        _try(row, deadline, add, lambda: _limited(place, name, deadline))  # noqa: B023 - called at once
+        work.append((row, partial(_limited, place, name, deadline)))
+    for kind, measure in (("validation", _validation), ("save", _save)):
+        work += [
+            ({"kind": kind, "network": name}, partial(measure, place, model))
+            for name, model in sizes.networks.items()
+        ]
+    for cells in others:
+        work += [({"kind": "step", **cell}, partial(_step, place, **cell)) for cell in cells]
+    for row, measure in work:
+        _try(row, place, deadline, add, measure)
 
 
-def _try(row, deadline, add, measure):
+def _try(row, place, deadline, add, measure):
     """Add what is measured to a row, or why it is not."""
     if deadline.passed:
         add({**row, "left_out": "no time was left"})
         return
+    start = place.clock()
     try:
         found = measure()
     except Exception as error:  # noqa: BLE001 - whatever it is, others can be measured
         found = {"reason": reason_of(error)}
-    add({**row, **found})
+    add({**row, **found, "took_s": place.clock() - start})
 
 
-def _step(place, model, *, network, precision, recompute):
-    del network
+def _step(place, *, network, precision, recompute):
+    model = place.sizes.networks[network]
     if not place.has_natively(precision):
-        return {"reason": "this precision is emulated here"}
+        return {"reason": EMULATED}
     felt = place.sizes.perceptual
     settings = place.settings(model, precision, recompute=recompute, perceptual=felt)
     predicted = predict(settings)
     with place.taken() as taken:
         run = MadeRun(settings, place.platform(settings))
-        for _ in range(STEPS):
+        run.step()
+        taken.settle()
+        for _ in range(STEPS - 1):
             result = run.step()
         is_finite = bool(result.terms.isfinite().all())
-    del run, result
     return compared(predicted, taken) | {"finite": is_finite}
 
 
@@ -86,20 +98,19 @@ def _save(place, model):
     with place.taken() as taken, CheckpointWriter(folder, settings) as writer:
         writer.save(run.state)
     row = {"bytes": sum(path.stat().st_size for path in folder.checkpoints.iterdir())}
-    if not place.is_card:
-        return row | taken.as_row()
-    return row | compared(predict(settings), taken)  # which a save must stay under
+    predicted = predict(settings)  # of a step, which a save must stay under
+    row |= taken.as_row() | {"predicted_reserved_mib": predicted.reserved / MIB}
+    return row | {"holds": taken.reserved <= predicted.reserved}
 
 
 def _in_its_middle(place, settings):
     run = MadeRun(settings, place.platform(settings))
-    run.step()
-    run.state.optimizer.zero_grad()
+    run.step()  # whose gradients stay, as in a run
     return run
 
 
 def _limited(place, name, deadline):
-    """Train as a P4 would, and validate, in the memory that a P4 has."""
+    """Train as a P4 would, then validate, in the memory that a P4 has."""
     place.settings(Model(), "fp32")  # reads VGG16 before anything is counted
     path, digest = place.vgg_file()
     options = [
@@ -108,20 +119,43 @@ def _limited(place, name, deadline):
         f"run.dir={place.scratch}", f"run.device={place.device.type}", *place.sizes.options,
     ]  # fmt: skip
     settings = load(CONFIGS / f"{name}.toml", options, {})
-    predicted, steps, finite = predict(settings), 0, True
-    with place.limited(P4_BUDGET_MIB), place.taken() as taken:
-        run = MadeRun(settings, place.platform(settings))
-        while steps < place.sizes.steps and not deadline.passed:
-            finite = bool(run.step().terms.isfinite().all()) and finite
-            steps += 1
-        footage = Footage((MadeClip(settings.model, *place.sizes.frame),))
-        validator = Validator(footage, settings, run.platform, run.loss.perceptual)
-        psnr = validator.measure(run.state.average.network).mean["psnr"]
-    row = {"steps": steps, "finite": finite, "validated": math.isfinite(psnr)}
-    row |= {"precision": run.platform.precision, "recompute": settings.model.recompute}
-    row["within"] = taken.reserved <= P4_BUDGET_MIB * MIB and steps == place.sizes.steps and finite
-    del run, validator
-    return row | compared(predicted, taken)
+    row = {"steps": 0, "finite": True, "recompute": settings.model.recompute}
+    with place.limited(P4_BUDGET_MIB):
+        try:
+            with place.taken() as taken:
+                run = _trained(place, settings, deadline, taken, row)
+            row |= compared(predict(settings), taken)
+            row |= _validated(place, settings, run)
+        except Exception as error:  # noqa: BLE001 - how far it came is worth its row
+            row["reason"] = reason_of(error)
+    if row["steps"] < place.sizes.steps and "reason" not in row:
+        return row | {"left_out": f"no time was left for more than {row['steps']} steps"}
+    return row | {"within": row["finite"] and "psnr" in row}
+
+
+def _trained(place, settings, deadline, taken, row):
+    """Return a run that made its steps, or as many as there was time for, counted in a row."""
+    run = MadeRun(settings, place.platform(settings))
+    row["precision"] = run.platform.precision
+    while row["steps"] < place.sizes.steps and not deadline.passed:
+        row["finite"] &= bool(run.step().terms.isfinite().all())
+        row["steps"] += 1
+        if row["steps"] == 1:
+            taken.settle()
+    return run
+
+
+def _validated(place, settings, run):
+    """Validate beside a run, by the tiles that its command would choose."""
+    height, width = place.sizes.frame
+    footage = Footage((MadeClip(settings.model, height, width),))
+    tile = fitting(settings, footage, run.platform)
+    validator = Validator(footage, settings, run.platform, run.loss.perceptual, tile=tile)
+    with place.taken() as taken:
+        found = validator.measure(run.state.average.network)
+    # A window is about as wrong as noise is, and figures are no numbers where kernels fail.
+    row = {"psnr": found.mean["psnr"]} if math.isfinite(found.mean["psnr"]) else {}
+    return row | {"tile": tile, "validation_reserved_mib": taken.reserved / MIB}
 
 
 def compared(predicted, taken):

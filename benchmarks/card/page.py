@@ -37,6 +37,14 @@ def card_part(folder, table):
     return f"{BEGIN}\n{HEAD}\n\n{text}\n{END}"
 
 
+def kept_part(page):
+    """Return what a card found that is on a page already, marks included; None without any."""
+    _, begins, rest = page.partition(BEGIN)
+    inner, ends, _ = rest.partition(END)
+    is_found = begins and ends and inner.strip() and NOTHING not in inner
+    return f"{BEGIN}{inner}{END}" if is_found else None
+
+
 def with_card_part(page, part):
     """Return a page with its part about a card replaced, or added at its end.
 
@@ -117,7 +125,7 @@ def _laws(rows, on, table):
 
 def _memory(rows, on, table):
     header = ("what", "precision", "recompute", "predicted live:", "measured live:")
-    header += ("predicted reserved:", "measured reserved:", "over by:", "note")
+    header += ("predicted reserved:", "measured reserved:", "over by:", "trials reserved:", "note")
     cells = [
         (
             _cell(_subject(row)),
@@ -128,6 +136,7 @@ def _memory(rows, on, table):
             _mib(row.get("predicted_reserved_mib")),
             _mib(row.get("reserved_mib")),
             _number(row.get("over"), "{:+.1%}"),
+            _mib(row.get("tried_mib")),
             _note(row),
         )
         for row in rows
@@ -136,7 +145,9 @@ def _memory(rows, on, table):
     told = (
         f"### Memory\n\nPeaks: *predicted* by the simulated step, workspaces of 256 MiB included "
         f"in what is reserved; *{on}* by CUDA's own statistics. *Over* is predicted over measured "
-        "reserved memory; under 0 the prediction did not hold."
+        "reserved memory; under 0 the prediction did not hold. *Trials* are of the first step, in "
+        "which cuDNN tries its kernels in what is free and gives it back; all else is measured "
+        "after it. Of a save, the prediction is that of a step, which it must stay under."
     )
     return [told, table(header, cells)]
 
@@ -149,9 +160,12 @@ def _subject(row):
 
 
 def _note(row):
+    told = ""
     if row["kind"] == "limit" and "within" in row:
-        return "trained and validated within it" if row["within"] else "**did not**"
-    return _cell(row.get("reason") or row.get("left_out"))
+        told = "trained and validated within it" if row["within"] else "**did not**"
+    if row["kind"] == "save" and row.get("holds") is False:
+        told = "**took more than a step**"
+    return " ".join(filter(None, (told, _cell(row.get("reason") or row.get("left_out")))))
 
 
 def _speed(rows, on, table):
@@ -180,12 +194,15 @@ def _speed(rows, on, table):
     told = (
         f"### Time of a step\n\n{on[0].upper()}{on[1:]}: one micro-batch, perceptual loss on, in "
         "alternating rounds; *ratio* is of medians, over 1 is slower than what it is compared to. "
+        "*Ours* has tensors contiguous; the *old trainer* aligned nothing. Shares are of the "
+        "matrix product in the same precision, though VGG16 is in fp32 in all. "
         f"The card itself: {', '.join(rates) or 'not measured'}."
     )
     shares = [
         (
             row["network"],
             row["precision"],
+            row.get("contender") or "",
             _number(row.get("of_matmul"), "{:.0%}"),
             _number(row.get("of_bandwidth"), "{:.0%}"),
             waits,
@@ -194,7 +211,7 @@ def _speed(rows, on, table):
         if row.get("kind") == "share"
         for waits in [_waits_of(rows, row)]
     ]
-    shared = "network", "precision"
+    shared = "network", "precision", "step"
     shared += ("of its matrix product:", "of its bandwidth:", "waits a step:")
     return [told, table(header, timed), table(shared, shares) if shares else ""]
 

@@ -17,6 +17,7 @@ from measuring import made_up_vgg16
 from tracer import StorageWatch
 
 from vsr_device import choose_platform
+from vsr_device.card import cudnn_version
 from vsr_losses.vgg import export_vgg16
 from vsr_settings import Data, Hardware, Loss, Model, Run, Settings, Train, match_preset
 from vsr_settings.memory import MIB
@@ -25,6 +26,8 @@ from .runs import loaded_vgg
 
 P4_BUDGET_MIB = 7061
 """What a P4 of 8 GB has for reserved memory: 7611 MiB less 550 for its context and slack."""
+
+EMULATED = "this precision is emulated here"
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ class Sizes:
 
 FULL = Sizes(
     networks={"64x24": Model(), "128x36": Model(n_feats=128, n_blocks=36)},
-    precisions=("fp32", "fp16", "bf16"),
+    precisions=("fp16", "fp32", "bf16"),
     recomputes=("none", "blocks", "segments"),
     patch=180,
     batch=4,
@@ -99,9 +102,23 @@ class Taken:
 
     allocated: int = 0
     reserved: int = 0
+    tried: int | None = None
+    """Reserved at most before `settle`; None where nothing was left out."""
+    on_card: torch.device | None = None
+
+    def settle(self):
+        """Count peaks anew, from what is held now: cuDNN has tried its kernels.
+
+        What it tries them with, and gives back at once, may be most of a large card that is free.
+        """
+        if self.on_card is not None:
+            torch.cuda.synchronize(self.on_card)
+            self.tried = torch.cuda.max_memory_reserved(self.on_card)
+            torch.cuda.reset_peak_memory_stats(self.on_card)
 
     def as_row(self):
-        return {"allocated_mib": self.allocated / MIB, "reserved_mib": self.reserved / MIB}
+        row = {"allocated_mib": self.allocated / MIB, "reserved_mib": self.reserved / MIB}
+        return row if self.tried is None else row | {"tried_mib": self.tried / MIB}
 
 
 @dataclass(frozen=True)
@@ -131,7 +148,7 @@ class Place:
             "capability": f"{properties.major}.{properties.minor}",
             "total_mib": properties.total_memory // MIB,
             "cuda": torch.version.cuda,
-            "cudnn": torch.backends.cudnn.version(),
+            "cudnn": cudnn_version(),
             "preset": self.preset,
             **versions,
         }
@@ -176,7 +193,7 @@ class Place:
     def taken(self):
         """Count the memory of what is done inside, from what is alive at its beginning."""
         self.give_back()
-        taken = Taken()
+        taken = Taken(on_card=self.device if self.is_card else None)
         if self.is_card:
             torch.cuda.reset_peak_memory_stats(self.device)
             try:

@@ -1,13 +1,15 @@
 """Sections in the order of their value, each in a process of its own that is ended when it must.
 
-torch is imported once, by the process that forks them; none of it is used there, so that CUDA
-begins in each section and a section that breaks it breaks no other.
+torch is imported once, by the process that they are forked from; none of it is used there, so that
+CUDA begins in each section and a section that breaks it breaks no other.
 """
 
+import ctypes
 import os
 import signal
 from contextlib import contextmanager
 from dataclasses import dataclass
+from multiprocessing import get_context
 
 from .results import COMPLETE, CUT, FAILED, RUNNING, SectionFile, read_json, write_json
 
@@ -20,6 +22,8 @@ GRACE_S = 4.0
 LEAST_S = 1.0
 LONGEST_ALARM_S = 3600.0
 SUMMARY = "summary.json"
+NOT_INITIALIZED = 3
+"""What CUDA's driver says to a process that has not begun to use it."""
 
 
 @dataclass(frozen=True)
@@ -117,35 +121,50 @@ def settled(folder, name, ended):
     return file.content
 
 
-def forked(section):
+def in_processes(section):
     """Return a `launch` that runs `section(name, seconds)` in a child which is killed when late."""
 
     def launch(name, seconds):
-        import multiprocessing  # noqa: PLC0415 - the tests' stand-ins need none
-
-        child = multiprocessing.get_context("fork").Process(
+        child = get_context(start_method()).Process(
             target=_alone, args=(section, name, max(LEAST_S, seconds - GRACE_S)), name=name
         )
         child.start()
-        child.join(max(LEAST_S, seconds))
-        if child.exitcode is None:
+        try:
+            child.join(max(LEAST_S, seconds))
+        finally:
+            code = child.exitcode
             _end(child)
+        if code is None:
             return f"it took more than its {seconds:.0f} s of time and was ended"
-        if child.exitcode < 0:
-            return f"its process was ended by {signal.Signals(-child.exitcode).name}"
-        return f"its process returned {child.exitcode}" if child.exitcode else None
+        if code < 0:
+            return f"its process was ended by {signal.Signals(-code).name}"
+        return f"its process returned {code}" if code else None
 
     return launch
 
 
+def start_method():
+    """Tell how children begin: forked, unless what was imported has begun to use CUDA already.
+
+    No child that is forked after that could use it.
+    """
+    try:
+        driver = ctypes.CDLL("libcuda.so.1")
+    except OSError:
+        return "fork"
+    found = driver.cuDeviceGetCount(ctypes.byref(ctypes.c_int()))
+    return "fork" if found == NOT_INITIALIZED else "spawn"
+
+
 def _alone(section, name, seconds):
-    os.setsid()  # so that whatever it starts ends with it
+    os.setpgrp()  # so that whatever it starts ends with it
     section(name, seconds)
 
 
 def _end(child):
+    """End a child and what it started; one that its driver does not let go of is left behind."""
     try:
         os.killpg(child.pid, signal.SIGKILL)
     except (ProcessLookupError, PermissionError):
         child.kill()
-    child.join()
+    child.join(GRACE_S)

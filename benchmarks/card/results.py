@@ -80,6 +80,16 @@ def strict(value):
 
 
 def reason_of(error):
-    """Return why something failed, in a line."""
+    """Return why something failed, in a line; and what failed first, where that was something else.
+
+    What ends a context after a failure, such as a CUDA graph, may fail in its turn.
+    """
+    first = error
+    while first.__context__ is not None:
+        first = first.__context__
+    return _said(error) if first is error else f"{_said(error)}; first {_said(first)}"
+
+
+def _said(error):
     text = " ".join(str(error).split())
     return f"{type(error).__name__}: {text}"[:400] if text else type(error).__name__

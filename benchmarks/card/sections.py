@@ -4,6 +4,7 @@ import importlib
 import tempfile
 import time
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from .plan import SHARES, Deadline
@@ -23,27 +24,35 @@ def import_all():
     for name in SHARES:
         with suppress(Exception):
             section(name)
+    with suppress(Exception):
+        import torchvision.models  # noqa: F401, PLC0415 - seconds that each would take
 
 
-def runner(device, folder, data, clock=time.perf_counter, place_on=None):
-    """Return what runs a section by name within so many seconds, in the process that calls it."""
+@dataclass(frozen=True)
+class Runner:
+    """Runs a section by name within so many seconds, in the process that calls it."""
 
-    def run(name, seconds):
-        deadline = Deadline.after(seconds, clock)
-        file = SectionFile(folder, name)
+    device: str
+    folder: Path
+    data: str | None
+    clock: object = time.perf_counter
+    place_on: object = None
+    """Makes a place, as `place.place_on`; None is that one."""
+
+    def __call__(self, name, seconds):
+        deadline = Deadline.after(seconds, self.clock)
+        file = SectionFile(self.folder, name)
         file.write()
         try:
             with tempfile.TemporaryDirectory() as scratch:
-                where = place_on or _place_on()
-                place = where(device, Path(scratch), data, clock)
+                place_on = self.place_on or _place_on()
+                place = place_on(self.device, Path(scratch), self.data, self.clock)
                 file.content["on"] = place.facts()
                 run_section(section(name), place, deadline, file)
         except BaseException as error:
             file.end(FAILED, reason_of(error))
             if not isinstance(error, Exception):
                 raise
-
-    return run
 
 
 def _place_on():

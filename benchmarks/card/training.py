@@ -71,6 +71,8 @@ def _full(place, folder):
         "train.max_steps": STEPS, "train.val_every": "50", "train.log_every": "10",
         "train.on_stagnation": "warn", "run.dir": folder / "runs", "run.name": "card",
         "run.device": "cuda",
+        # Not `auto`, which would time every way first, for most of the time that there is.
+        "train.amp_dtype": "bf16" if place.has_natively("bf16") else "fp16",
     }  # fmt: skip
     found = {} if place.data is None else _sources(Path(place.data))
     if found:

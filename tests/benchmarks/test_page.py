@@ -119,6 +119,9 @@ def test_the_command_writes_the_cards_part_alone_where_nothing_else_was_measured
     render.main(["--card", str(folder)])
     assert "Made-up Card" in page.read_text()
     render.main([])
+    assert "Made-up Card" in page.read_text()  # what a card was asked once stays
+    page.write_text("# Page\n")
+    render.main([])
     assert "No card has run it" in page.read_text()
     with pytest.raises(SystemExit):
         render.main(["--card", str(tmp_path / "nowhere")])

@@ -2,11 +2,24 @@
 
 import json
 import os
+import select
 import signal
+import subprocess
+import sys
+from contextlib import suppress
+from types import SimpleNamespace
 
 import pytest
 from benchmarks.clocks import Clock
-from card.plan import MARGIN_S, SHARES, Deadline, forked, run_all
+from card.plan import (
+    MARGIN_S,
+    NOT_INITIALIZED,
+    SHARES,
+    Deadline,
+    in_processes,
+    run_all,
+    start_method,
+)
 from card.results import SectionFile, strict, write_json
 
 
@@ -108,7 +121,7 @@ def test_what_comes_home_fits_the_road(tmp_path):
     ids=["ends", "exits", "dies", "hangs"],
 )
 def test_a_section_has_a_process_of_its_own_that_ends_when_it_must(befall, told):
-    assert forked(lambda name, seconds: befall())("laws", 1.0) == told
+    assert in_processes(lambda name, seconds: befall())("laws", 1.0) == told
 
 
 def test_deadlines_of_parts_lie_before_that_of_the_whole():
@@ -149,3 +162,29 @@ def test_every_row_is_on_the_disk_as_soon_as_it_is_there(tmp_path):
         assert content["status"] == "running"
         assert content["rows"][-1] == {"count": count}
     assert not list(tmp_path.glob(".*"))
+
+
+@pytest.mark.parametrize(
+    ("answer", "method"), [(None, "fork"), (NOT_INITIALIZED, "fork"), (0, "spawn"), (100, "spawn")]
+)
+def test_children_are_forked_unless_cuda_is_in_use_already(monkeypatch, answer, method):
+    def load(name):
+        if answer is None:
+            raise OSError(name)
+        return SimpleNamespace(cuDeviceGetCount=lambda _: answer)
+
+    monkeypatch.setattr("ctypes.CDLL", load)
+    assert start_method() == method
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")  # of forking beside torch's threads
+def test_what_a_section_leaves_running_ends_with_it(tmp_path):
+    def leave(name, seconds):
+        left = subprocess.Popen([sys.executable, "-c", "import signal; signal.pause()"])
+        (tmp_path / "pid").write_text(str(left.pid))
+
+    assert in_processes(leave)("laws", 5.0) is None
+    with suppress(ProcessLookupError):  # which has ended
+        its = os.pidfd_open(int((tmp_path / "pid").read_text()))
+        assert select.select([its], [], [], 30)[0]
+        os.close(its)

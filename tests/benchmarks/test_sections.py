@@ -2,18 +2,21 @@
 
 import json
 import math
+import signal
 import sys
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
 import torch
 from benchmarks.clocks import Clock
+from card import training
 from card.laws import laws
 from card.place import TOY, Place
 from card.plan import Deadline
 from card.results import SectionFile
-from card.sections import run_section, runner, section
-from card.speed import WAITS, Traffic, counted_waits
+from card.sections import Runner, run_section, section
+from card.shares import WAITS, Traffic, counted_waits
 from torch.autograd import DeviceType
 
 MARKED = '''
@@ -75,9 +78,12 @@ def test_the_memory_section_compares_every_peak_with_its_prediction(ask):
     for row in steps:  # of which the stand-in sees what the simulation knows, and the host's batch
         assert row["predicted_allocated_mib"] == pytest.approx(row["allocated_mib"], rel=0.25)
     assert [row["config"] for row in of_kind(content, "limit")] == ["p4", "p4-large"]
-    assert all(row["within"] and row["validated"] for row in of_kind(content, "limit"))
+    assert all(row["within"] and "reason" not in row for row in of_kind(content, "limit"))
+    assert all(math.isfinite(row["psnr"]) for row in of_kind(content, "limit"))
     assert math.isfinite(of_kind(content, "validation")[0]["psnr"])
-    assert of_kind(content, "save")[0]["bytes"] > 0
+    (saved,) = of_kind(content, "save")
+    assert saved["bytes"] > 0
+    assert saved["holds"]
 
 
 def test_the_speed_section_times_every_contender_against_ours(ask):
@@ -115,6 +121,29 @@ def test_the_training_section_is_a_real_run_with_its_curve(ask):
     assert [row["step"] for row in of_kind(content, "validation")] == [4, 8]
     assert of_kind(content, "train")
     assert of_kind(content, "end")[0]["exit_code"] in (0, 5)
+
+
+def test_a_training_run_that_is_stopped_when_its_time_is_up_is_whole(
+    place, clock, tmp_path, monkeypatch
+):
+    toy, rows = training._toy, []
+    monkeypatch.setattr(training, "_toy", lambda its: toy(its) | {"train.max_steps": "1000000"})
+
+    def add(row):
+        rows.append(row)
+        if row["kind"] == "validation":
+            signal.raise_signal(signal.SIGTERM)  # as the alarm does
+
+    training.training(replace(place, scratch=tmp_path), Deadline.after(1e6, clock), add)
+    assert rows[-1]["kind"] == "end"
+    assert rows[-1]["exit_code"] == 0
+
+
+@pytest.mark.parametrize(("native", "precision"), [(True, "bf16"), (False, "fp16")])
+def test_a_card_trains_in_a_precision_that_it_has_and_times_none(tmp_path, native, precision):
+    there = SimpleNamespace(preset="h100", data=None, has_natively=lambda _: native)
+    options = training._full(there, tmp_path)
+    assert options["train.amp_dtype"] == precision
 
 
 def test_the_laws_section_has_a_row_for_every_law(place, clock, tmp_path):
@@ -169,11 +198,24 @@ def test_a_section_that_fails_leaves_its_rows_and_the_reason(tmp_path, clock):
     assert content["rows"][0] == {"kind": "step", "found": 1}
 
 
+def test_what_failed_first_is_in_the_reason(tmp_path, clock):
+    file = SectionFile(tmp_path, "speed")
+
+    def fails(place, deadline, add):
+        try:
+            raise ValueError("the cause")
+        finally:
+            raise RuntimeError("the capture ended")
+
+    run_section(fails, None, Deadline.after(1, clock), file)
+    assert file.content["reason"] == "RuntimeError: the capture ended; first ValueError: the cause"
+
+
 def test_a_place_that_cannot_be_had_is_the_sections_reason(tmp_path, clock):
     def none(*_):
         raise RuntimeError("there is no CUDA device")
 
-    runner("cuda", tmp_path, None, clock, place_on=none)("memory", 5)
+    Runner("cuda", tmp_path, None, clock, place_on=none)("memory", 5)
     content = json.loads((tmp_path / "memory.json").read_text())
     found = content["status"], content["reason"]
     assert found == ("failed", "RuntimeError: there is no CUDA device")
@@ -183,7 +225,7 @@ def test_what_one_section_needs_and_a_machine_lacks_is_its_reason_alone(
     tmp_path, clock, place, monkeypatch
 ):
     monkeypatch.setitem(sys.modules, "card.film", None)
-    run = runner("cpu", tmp_path, None, clock, place_on=lambda *_: place)
+    run = Runner("cpu", tmp_path, None, clock, place_on=lambda *_: place)
     run("film", 5)
     content = json.loads((tmp_path / "film.json").read_text())
     assert content["status"] == "failed"

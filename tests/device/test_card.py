@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from vsr_device import DeviceError, Platform, choose_platform
-from vsr_device.card import CardFacts, check_card, check_facts, has_kernels
+from vsr_device.card import CardFacts, check_card, check_facts, cudnn_version, has_kernels
 from vsr_settings import load
 
 CUDA_12_6 = ("sm_50", "sm_60", "sm_70", "sm_75", "sm_80", "sm_86", "sm_90")
@@ -115,3 +115,12 @@ def test_without_a_card_there_is_nothing_to_check():
     options = ["hardware.preset=cpu", "run.device=cpu", "data.train=demo", "data.val=demo"]
     settings = load(None, options, {})
     assert check_card(settings, choose_platform(settings)) == ()
+
+
+def test_what_torch_says_of_a_card_too_old_for_its_cudnn_is_left_to_us(monkeypatch):
+    def refuse():
+        raise RuntimeError("cuDNN version 91300 is not compatible with devices with SM < 7.5")
+
+    monkeypatch.setattr(torch.backends.cudnn, "version", refuse)
+    monkeypatch.setattr(torch._C._cudnn, "getVersionInt", lambda: 91300)
+    assert cudnn_version() == 91300

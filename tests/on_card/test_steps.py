@@ -4,7 +4,7 @@ import pytest
 import torch
 from card.memory import compared
 from card.runs import MadeRun, answering_weights
-from card.speed import _waits
+from card.shares import waits
 from plain import PLAIN
 
 from vsr_model import gather_evidence
@@ -46,12 +46,14 @@ def test_a_step_has_the_loss_and_the_gradient_of_the_plain_formulation(place, pr
 
 @pytest.mark.parametrize(("precision", "recompute"), [("fp16", "none"), ("fp32", "blocks")])
 def test_a_step_reserves_no_more_than_predicted(place, precision, recompute):
-    """A step reserves no more than is predicted, and at least 90 % of it on a card."""
+    """A step in a run's middle reserves no more than is predicted, and on a card no tenth less."""
     precision = precision if place.is_card else "fp32"
     settings = place.settings(small_network(place), precision, recompute=recompute)
     with place.taken() as taken:
         run = MadeRun(settings, place.platform(settings))
-        for _ in range(3):
+        run.step()
+        taken.settle()  # cuDNN has tried its kernels
+        for _ in range(2):
             run.step()
     row = compared(predict(settings), taken)
     assert 0 < row["allocated_mib"] <= row["reserved_mib"]
@@ -62,7 +64,7 @@ def test_a_step_reserves_no_more_than_predicted(place, precision, recompute):
 def test_a_step_waits_for_nothing_on_the_device(place):
     """A step waits for nothing that the device has yet to do, in fp16 with GradScaler too."""
     for precision in ("fp32", "fp16") if place.is_card else ("fp32",):
-        found = _waits(place, small_network(place), precision)
+        found = waits(place, small_network(place), precision)
         assert found["waits"] == 0 or not place.is_card, found
 
 

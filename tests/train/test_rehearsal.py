@@ -22,6 +22,14 @@ def test_a_rehearsal_leaves_the_run_as_its_seed_makes_it(settings_of):
     assert all(torch.equal(tensor, after[name]) for name, tensor in before.items())
 
 
+def test_a_rehearsal_leaves_random_numbers_as_a_checkpoint_had_them(settings_of):
+    settings = settings_of()
+    torch.manual_seed(5)
+    before = torch.get_rng_state()
+    make_steps(settings, choose_platform(settings), HybridLoss(settings.loss))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
 def test_a_rehearsal_makes_two_whole_steps_of_full_size(settings_of, monkeypatch):
     settings = settings_of(train__accumulation_steps=3)
     step, made = Stepper.step, []
@@ -31,5 +39,7 @@ def test_a_rehearsal_makes_two_whole_steps_of_full_size(settings_of, monkeypatch
         return step(self, batches, lr)
 
     monkeypatch.setattr(Stepper, "step", note)
-    make_steps(settings, choose_platform(settings), HybridLoss(settings.loss))
+    platform, loss = choose_platform(settings), HybridLoss(settings.loss)
+    make_steps(settings, platform, loss, between=lambda: made.append("between"))
+    assert made.pop(1) == "between"
     assert made == [[(2, 5, 3, 12, 12), (2, 3, 24, 24)] * 3] * 2

@@ -44,9 +44,20 @@ def card_facts(device: torch.device) -> CardFacts:
         total_mib=total // MIB,
         free_mib=free // MIB,
         architectures=tuple(torch.cuda.get_arch_list()),
-        cudnn=torch.backends.cudnn.version(),
+        cudnn=cudnn_version(),
         torch=torch.__version__,
     )
+
+
+def cudnn_version() -> int | None:
+    """Return the version of cuDNN, such as 91002; None where there is none.
+
+    torch from 2.9 on refuses to tell where a card is too old for it, in words of its own.
+    """
+    try:
+        return torch.backends.cudnn.version()
+    except RuntimeError:
+        return int(torch._C._cudnn.getVersionInt())  # noqa: SLF001 - no public twin
 
 
 def check_card(settings: Settings, platform: Platform) -> tuple[str, ...]:

@@ -69,7 +69,7 @@ class Run:
     choice: Choice
     """How it computes, and what was timed to find out."""
     rehearsal: Rehearsal | None
-    """What two steps took on the card, if there is one."""
+    """What a step took on the card, if there is one."""
     tile: int
     """Side of the tiles that validation enlarges frames in."""
     notes: tuple[str, ...]

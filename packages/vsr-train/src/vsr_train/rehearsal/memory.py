@@ -1,9 +1,11 @@
 """Two real steps at full size before a run on a card: does the prediction hold?
 
+The second one is measured: in the first cuDNN tries its kernels, in as much memory as is free.
 They use a network of their own, thrown away after, so that the run is the one that its seed makes.
 """
 
 from dataclasses import asdict, dataclass
+from functools import partial
 
 import torch
 
@@ -16,7 +18,7 @@ from vsr_train.rehearsal.steps import make_steps
 
 @dataclass(frozen=True)
 class Rehearsal:
-    """What the steps took, beside what was predicted; MiB and seconds."""
+    """What a step took, beside what was predicted; MiB and seconds."""
 
     allocated_mib: int
     reserved_mib: int
@@ -27,7 +29,7 @@ class Rehearsal:
     def __str__(self) -> str:
         share = self.reserved_mib / self.predicted_reserved_mib
         return (
-            f"two steps reserved {self.reserved_mib} MiB, {share:.0%} of the predicted "
+            f"a rehearsed step reserved {self.reserved_mib} MiB, {share:.0%} of the predicted "
             f"{self.predicted_reserved_mib}; {self.seconds_per_step:.1f} s a step"
         )
 
@@ -42,7 +44,7 @@ def rehearse(
     loss: HybridLoss,
     processes: Processes = Processes(),  # noqa: B008 - frozen
 ) -> Rehearsal | None:
-    """Make two steps on random pixels and measure their memory; None where there is no CUDA.
+    """Make two steps on random pixels, measure the second's memory; None where there is no CUDA.
 
     Each of several processes does so by itself, waiting for nobody, with the memory that averaging
     gradients takes: one that runs out of it can tell the others.
@@ -52,9 +54,9 @@ def rehearse(
     """
     if platform.device.type != "cuda":
         return None
-    torch.cuda.reset_peak_memory_stats(platform.device)
+    forget = partial(torch.cuda.reset_peak_memory_stats, platform.device)
     try:
-        seconds = make_steps(settings, platform, loss, processes)
+        seconds = make_steps(settings, platform, loss, processes, between=forget)
     except torch.OutOfMemoryError as error:
         raise DeviceError(
             f"two rehearsed steps ran out of the card's memory, though "

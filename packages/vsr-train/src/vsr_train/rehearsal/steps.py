@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import islice
 
 import torch
 
@@ -11,18 +10,33 @@ from vsr_losses import HybridLoss
 from vsr_settings import Settings
 from vsr_train.step import MicroBatch, Stepper, TrainingState
 
-STEPS = 2
-"""The second has the optimiser's state and all gradients in place from its start."""
-
 
 def make_steps(
     settings: Settings,
     platform: Platform,
     loss: HybridLoss,
     processes: Processes = Processes(),  # noqa: B008 - frozen
+    *,
+    between: Callable[[], None] = lambda: None,
 ) -> float:
-    """Make the steps with a network of their own; return the seconds of the last."""
-    return list(islice(steps_of(settings, platform, loss, processes), STEPS))[-1]
+    """Make two steps with a network of their own; return the seconds of the second.
+
+    Random numbers go on after as if none had been drawn.
+
+    Args:
+        settings: the run.
+        platform: where to compute.
+        loss: what is minimised.
+        processes: those that average gradients.
+        between: called after the first step, in which cuDNN tries its kernels and the optimiser
+            makes its state.
+    """
+    devices = [platform.device] if platform.device.type == "cuda" else []
+    with torch.random.fork_rng(devices):
+        steps = steps_of(settings, platform, loss, processes)
+        next(steps)
+        between()
+        return next(steps)
 
 
 def steps_of(
@@ -34,7 +48,7 @@ def steps_of(
 ) -> Iterator[float]:
     """Make one step after the other for whoever asks; yield the seconds of each.
 
-    It seeds the random numbers as the run does, which does so again when it begins.
+    It seeds the random numbers as the run does.
     """
     state = TrainingState.fresh(settings, platform)
     stepper = Stepper(
