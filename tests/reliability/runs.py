@@ -19,7 +19,7 @@ from vsr_train.folder import latest_checkpoint
 NURSERY = Path(__file__).with_name("nursery.py")
 LAST_STEP = 24
 """Of the runs: enough steps to be disturbed in."""
-TIMES = {"samples_per_s", "time", "memory_mib"}
+TIMES = {"samples_per_s", "time", "seconds", "memory_mib"}
 """Figures of a row that no two runs share."""
 
 
