@@ -91,7 +91,8 @@ class Nursery:
         """Start a run; its output and errors go to files that begin with `log`.
 
         `terminal` says otherwise: `out` and `err` are paths, `closed` for no stream at all or
-        `broken` for a pipe that nobody reads; `encoding` is that of both.
+        `broken` for a pipe that nobody reads; `encoding` is that of both. `in` is the path of a
+        terminal to read, whose mode is `kept` afterwards or `changed`, written to a file, `mode`.
         """
         sets = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         out, err = Path(f"{log}.out"), Path(f"{log}.err")

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from vsr_train.report.about import About
 from vsr_train.report.live.status import Clip, Losses, Memory, Score, Status
 
 WEIGHTS = {"l1": 1.0, "ms": 0.2, "grad": 0.1, "perceptual": 0.02}
@@ -61,3 +62,39 @@ SHORT_OF_ALL = replace(
     doing_s=61.0,
     asked=FULL.asked | 7,
 )
+
+ABOUT = About(
+    name="tiny", network="4×2", window="5 frames to one, ×2, recompute none", parameters=4321,
+    device="cpu, 1 thread", precision="fp32", memory_format="contiguous", card="CPU, no card",
+    batch="2 × 2 × 1 = 4 samples a step, 12 px to 24", perceptual="", training="pairs",
+    validation="pairs", degradation="bicubic", budget_mib=None, predicted_mib={"activations": 14},
+    versions={},
+)  # fmt: skip
+
+
+class Clock:
+    """A clock that tests set."""
+
+    now = 0.0
+
+    def __call__(self):
+        return self.now
+
+
+def training_row(step, **changed):
+    """A row of the log as `metrics.jsonl` has it."""
+    return {
+        "kind": "train", "step": step, "loss": TERMS, "lr": 1e-3, "grad_norm": 0.5,
+        "samples_per_s": 8.0, "skipped": 0, "memory_mib": 640,
+    } | changed  # fmt: skip
+
+
+def validation_row(step, **changed):
+    """A validation's row."""
+    figures = {
+        "psnr": 30.0, "psnr_bilinear": 27.0, "psnr_bicubic": 28.0, "gain_db": 3.0,
+        "gain_bicubic_db": 2.0, "temporal_db": 1.0,
+    }  # fmt: skip
+    clips = {"a": figures, "b": figures | {"gain_bicubic_db": -1.0}}
+    row = {"kind": "validation", "step": step, "seconds": 10.0, **figures, "sources": clips}
+    return row | changed

@@ -147,8 +147,8 @@ class Keys:
                     self._mode = mode
                     ours = [*mode[:3], mode[3] & ~line_by_line, *mode[4:6], list(mode[6])]
                     ours[6][termios.VMIN], ours[6][termios.VTIME] = 1, 0
-                    termios.tcsetattr(self._fd, termios.TCSANOW, ours)
                     termios.tcflush(self._fd, termios.TCIFLUSH)  # typed before, and not to the run
+                    termios.tcsetattr(self._fd, termios.TCSANOW, ours)
             except (OSError, termios.error):
                 return False
             return self._mode is not None
@@ -159,8 +159,8 @@ class Keys:
             return
         with self._lock, suppress(OSError, termios.error):
             if self._mode is not None and self._fd is not None and in_foreground(self._fd):
-                termios.tcsetattr(self._fd, termios.TCSANOW, self._mode)
                 termios.tcflush(self._fd, termios.TCIFLUSH)  # typed to the run, not to the shell
+                termios.tcsetattr(self._fd, termios.TCSANOW, self._mode)
             self._mode = None
 
     def _close(self) -> None:

@@ -3,6 +3,7 @@
 Numbers in, numbers out: no clock is read here.
 """
 
+import math
 from collections import deque
 from typing import Final
 
@@ -26,7 +27,7 @@ class Remaining:
         self._val_every = val_every
         self._expected = seconds_per_step
         self._rows: deque[tuple[int, float]] = deque(maxlen=ROWS)
-        self._validation_s: float | None = None
+        self._validation_s: float | None = None  # until one was measured
 
     def add_steps(self, steps: int, seconds: float) -> None:
         """Take note of the steps of a row of the log, and of the seconds they took together.
@@ -47,6 +48,11 @@ class Remaining:
         if not self._rows:
             return self._expected
         return sum(seconds for _, seconds in self._rows) / sum(steps for steps, _ in self._rows)
+
+    @property
+    def validation_s(self) -> float:
+        """What a validation takes; 0 until one was measured."""
+        return self._validation_s or 0.0
 
     def validations(self, step: int) -> int:
         """Return how many validations are due after a step."""
@@ -69,7 +75,7 @@ class Remaining:
         if pace is None:
             return None
         steps = max(0, self._last_step - step)
-        validations = self.validations(step) * (self._validation_s or 0.0)
+        validations = self.validations(step) * self.validation_s
         return max(0.0, steps * pace - min(since, pace)) + validations
 
     def text(self, step: int) -> str:
@@ -98,6 +104,8 @@ def in_words(seconds: float) -> str:
 
 def as_clock(seconds: float) -> str:
     """Return a time as clocks show it, such as `0:32` or `2:05:00`; days are counted apart."""
+    if not math.isfinite(seconds):
+        return "…"
     whole = round(seconds)
     if whole >= 24 * 3600:
         return in_words(seconds)

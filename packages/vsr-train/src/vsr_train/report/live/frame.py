@@ -126,6 +126,6 @@ def _asked(status: Status) -> str:
         )
         if action in status.asked
     ]
-    if verbs:
-        return f"{' and '.join(verbs)}{when}"
-    return "going on" if status.goes_on else ""
+    if status.goes_on:
+        verbs.append("going on")
+    return f"{' and '.join(verbs)}{when}" if verbs else ""

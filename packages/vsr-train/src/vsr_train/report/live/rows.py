@@ -5,6 +5,7 @@ Made of rich's segments rather than its tables: a display that is drawn all day 
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import Final
 
 from rich.cells import cell_len, set_cell_size
@@ -184,9 +185,15 @@ def wrapped(text: str, width: int, most: int, style: Style | None = None) -> lis
         if len(rows) == most - 1 or cell_len(rest) <= width:
             rows.append(fitted(rest, width).rstrip())
             break
-        line = set_cell_size(rest, width)
-        at = line.rfind(" ") if not rest[len(line) :].startswith(" ") else len(line)
-        at = at if at > 0 else len(line.rstrip(" "))
+        most_characters = _fitting(rest, width)
+        at = rest.rfind(" ", 0, most_characters + 1)
+        at = at if at > 0 else most_characters
         rows.append(rest[:at].rstrip())
         rest = rest[at:].lstrip()
     return [(Segment(row, style),) for row in rows]
+
+
+def _fitting(text: str, width: int) -> int:
+    """Return how many characters of a text fit so many cells, at least one."""
+    sizes = accumulate(map(cell_len, text))
+    return max(1, sum(size <= width for size in sizes))

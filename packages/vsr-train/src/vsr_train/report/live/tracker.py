@@ -20,10 +20,10 @@ MOST_SCORES: Final = 256
 MOST_CLIPS: Final = 32
 """Clips of the latest validation that are, those that gain least."""
 
-TRAINING: Final = "training"
+TRAINING, VALIDATING = "training", "validating"
 
 _BEGINS: Final = {
-    "validating": Action.VALIDATE,
+    VALIDATING: Action.VALIDATE,
     "saving": Action.SAVE,
     "paused": Action.PAUSE,
 }
@@ -157,8 +157,6 @@ class Tracker:
             now, train, about = self._now(), self._settings.train, self._about
             is_training = self._doing == TRAINING
             is_process = not about.device.startswith("cuda")
-            coming = self.remaining.validations(self._step)
-            following = (self._step // train.val_every + 1) * train.val_every
             return Status(
                 name=about.name,
                 network=about.network,
@@ -180,7 +178,7 @@ class Tracker:
                 ),
                 scores=tuple(self._scores),
                 clips=self._clips,
-                next_validation=min(following, train.max_steps) if coming else None,
+                next_validation=self._next_validation(),
                 verdict=self._verdict,
                 evidence=self._evidence,
                 is_alarm=self._is_alarm,
@@ -190,10 +188,22 @@ class Tracker:
             )
 
     def left_s(self) -> float | None:
-        """Return the seconds until the last step is made; None where that is not known yet."""
+        """Return the seconds until the run ends; None where that is not known yet."""
         with self._lock:
-            since = self._now() - self._stepped if self._doing == TRAINING else 0.0
-            return self.remaining.seconds(self._step, since)
+            now = self._now()
+            since = now - self._stepped if self._doing == TRAINING else 0.0
+            left = self.remaining.seconds(self._step, since)
+            if left is None or self._doing != VALIDATING:
+                return left
+            return left + max(0.0, self.remaining.validation_s - (now - self._doing_since))
+
+    def _next_validation(self) -> int | None:
+        train, step = self._settings.train, self._step
+        is_due = step > 0 and (step % train.val_every == 0 or step == train.max_steps)
+        if is_due and (not self._scores or self._scores[-1].step != step):
+            return step
+        following = (step // train.val_every + 1) * train.val_every
+        return min(following, train.max_steps) if step < train.max_steps else None
 
     def _losses_of(self, row: Mapping[str, Any]) -> Losses:
         samples_per_s, step = row["samples_per_s"], row["step"]
