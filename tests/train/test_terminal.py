@@ -191,6 +191,17 @@ def test_a_terminal_that_grew_narrower_is_drawn_on_from_where_its_wrapped_rows_b
     assert screen.writes[0].startswith("\x1b[?2026h\x1b[?25l\r\x1b[3A\x1b[J")
 
 
+def test_a_worker_that_prints_draws_nothing(screen, monkeypatch):
+    """It was forked with all that the run has, and knows nothing of the run's steps."""
+    console = console_of(screen)
+    canvas = Canvas(console, lambda width, height: panel(FULL, width, height))
+    canvas.show()
+    screen.writes.clear()
+    monkeypatch.setattr("vsr_train.report.live.canvas.os.getpid", lambda: -1)
+    console.print("a warning")
+    assert screen.writes == ["a warning\n"]
+
+
 def test_no_color_has_no_colours_and_a_colour_terminal_has(screen):
     for environment, has_colour in (({"NO_COLOR": "1"}, False), ({}, True)):
         screen.writes.clear()
@@ -336,6 +347,27 @@ def test_a_panel_that_cannot_be_drawn_is_said_once_and_the_run_goes_on(
     assert "a line\n" in screen.getvalue()
 
 
+def test_an_error_in_reading_keys_ends_the_panel_and_not_the_run(screen, tracker):
+    keys = Fingers()
+    failed = []
+
+    def fail(_):
+        if not failed:
+            failed.append(1)
+            raise ZeroDivisionError("a bug")
+        return ""
+
+    keys.poll = fail
+    terminal = terminal_of(screen, tracker, keys)
+    terminal.start()
+    while terminal.is_drawn:
+        assert terminal._thread.is_alive()
+    terminal.print("a line")
+    terminal.stop()
+    assert "warning: the panel cannot be drawn (ZeroDivisionError('a bug'))" in screen.getvalue()
+    assert keys.given_back == 1
+
+
 def test_nothing_of_a_panel_is_left_in_the_end(screen, tracker, unthreaded):
     sight = Sight(80, 24)
     terminal = terminal_of(screen, tracker)
@@ -354,10 +386,12 @@ def test_a_thread_draws_and_reads_keys_until_the_end(screen, tracker):
     keys = Fingers()
     terminal = terminal_of(screen, tracker, keys)
     terminal.start()
-    while not terminal.is_drawn:
+    assert terminal.is_drawn
+    keys.pressed = "?"
+    while keys.pressed:
         assert terminal._thread.is_alive()
     terminal.stop()
-    assert terminal._thread is None
+    assert not terminal._thread.is_alive()
     assert not terminal.is_drawn
 
 

@@ -125,14 +125,14 @@ class Keys:
         time.sleep(SUSPENDING_S)
 
     def _read(self, seconds: float) -> str:
-        if self._fd is None or not select.select([self._fd], [], [], seconds)[0]:
-            self._parser.rest()
-            return ""
-        typed = b""
-        with suppress(OSError):  # in the background by now, or hung up
-            typed = os.read(self._fd, 1024)
+        typed, descriptor = b"", self._fd
+        with suppress(OSError, ValueError):  # in the background by now, hung up or closed
+            if descriptor is None or not select.select([descriptor], [], [], seconds)[0]:
+                self._parser.rest()
+                return ""
+            typed = os.read(descriptor, 1024)
         if not typed:
-            time.sleep(seconds)
+            time.sleep(seconds)  # what has hung up can always be read
         return self._parser.keys(typed)
 
     def _take_mode(self) -> bool:

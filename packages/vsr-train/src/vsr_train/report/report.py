@@ -149,11 +149,9 @@ class Report:
         line = training_line(loss, self._weights, lr=lr, samples_per_s=samples_per_s)
         self._tracker.log_training(row)
         if not self._terminal.is_drawn:
-            left = self._tracker.left_s()
-            time_left = (
-                "" if left is None or step == self._last_step else f" · {as_clock(left)} left"
-            )
-            self.say(f"step {step}/{self._last_step} · {line}{time_left}")
+            left = self._tracker.left_s() if step < self._last_step else None
+            rest = "" if left is None else f" · {as_clock(left)} left"
+            self.say(f"step {step}/{self._last_step} · {line}{rest}")
         self._estimate()
 
     def log_validation(self, step: int, validation: Validation, seconds: float) -> None:

@@ -52,7 +52,8 @@ class Terminal:
         self._canvas = Canvas(console, self._draw)
         self._lock = threading.RLock()
         self._shows_help = False
-        self._thread: threading.Thread | None = None
+        self._is_started = False
+        self._thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
         self._ended = threading.Event()
         self._refreshed = 0.0
         self._redirected = ExitStack()
@@ -64,25 +65,29 @@ class Terminal:
 
     def start(self) -> None:
         """Begin to draw, where a person watches, and to read keys."""
-        if not self._console.is_interactive or not self._console.file.isatty():
+        console = self._console
+        if not console.is_interactive or console.legacy_windows or not console.file.isatty():
             return
+        self._is_started = True
         atexit.register(self.stop)  # where a signal breaks off an orderly end
         self._keys.__enter__()
         self._redirect()
-        self._thread = threading.Thread(target=self._watch, name="terminal", daemon=True)
+        with self._lock:
+            self._refresh()
         self._thread.start()
 
     def stop(self) -> None:
         """Take away what is drawn, and give the terminal back as it was."""
-        if self._thread is None:
+        if not self._is_started:
             return
         self._ended.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         with self._lock:
             self._leave()
         self._redirected.close()
         self._keys.__exit__(None, None, None)
-        self._thread = None
+        self._is_started = False
         atexit.unregister(self.stop)
 
     def print(self, what: RenderableType, *, soft_wrap: bool = False) -> None:
@@ -112,7 +117,11 @@ class Terminal:
     def _watch(self) -> None:
         self._keys.claim_thread()
         while not self._ended.is_set():
-            self.tick(POLL_S)
+            try:
+                self.tick(POLL_S)
+            except Exception as error:  # noqa: BLE001 - a run is worth more than its picture
+                self._canvas.failure = error
+                self._ended.wait(POLL_S)
 
     def _refresh(self) -> None:
         """Draw where the run is in the foreground, and stay out of the way where it is not."""

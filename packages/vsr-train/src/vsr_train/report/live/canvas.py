@@ -4,6 +4,7 @@ One refresh is one write, and overwrites what was there before instead of erasin
 flickers. Terminals that know synchronised updates show it all at once.
 """
 
+import os
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -36,6 +37,7 @@ class Canvas(RenderHook):
         self._console = console
         self._draw = draw
         self._drawn: list[int] = []
+        self._process = os.getpid()
         self.is_shown = False
         self.failure: Exception | None = None
 
@@ -64,6 +66,8 @@ class Canvas(RenderHook):
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
         """Print above what is drawn: rich's hook into every print."""
+        if os.getpid() != self._process:  # a worker with something to say
+            return renderables
         width, height = self._console.size
         rows = self._rows(width, height)
         sizes = [width_of(row) for row in rows]
