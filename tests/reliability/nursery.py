@@ -8,6 +8,8 @@ import json
 import os
 import signal
 import sys
+import termios
+from pathlib import Path
 
 import torch
 
@@ -39,7 +41,9 @@ def start(job):
     try:
         os.setsid()
         signal.signal(signal.SIGHUP, signal.SIG_DFL)  # else ignored where the tests run by nohup
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(os.open(job.get("in", os.devnull), os.O_RDWR if "in" in job else os.O_RDONLY), 0)
+        if "in" in job:
+            stay_as_its_shell(job["mode"])
         sys.stderr = stream(2, job["err"], job.get("encoding"))
         sys.stdout = stream(1, job["out"], job.get("encoding"))
         code = main(job["arguments"])
@@ -52,6 +56,21 @@ def start(job):
             if each is not None:
                 each.flush()
         os._exit(code)
+
+
+def stay_as_its_shell(report):
+    """Go on in a child in the terminal's foreground, and tell what becomes of the mode.
+
+    When the first process of a terminal ends, the system resets its mode.
+    """
+    before = termios.tcgetattr(0)
+    process = os.fork()
+    if process:
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_IGN)
+        code = wait(process)
+        Path(report).write_text("kept" if termios.tcgetattr(0) == before else "changed")
+        os._exit(code if code >= 0 else 128 - code)
 
 
 def stream(number, path, encoding):

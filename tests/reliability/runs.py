@@ -20,7 +20,7 @@ from vsr_train.folder import latest_checkpoint
 NURSERY = Path(__file__).with_name("nursery.py")
 LAST_STEP = 24
 """Of the runs: enough steps to be disturbed in."""
-TIMES = {"samples_per_s", "time", "memory_mib"}
+TIMES = {"samples_per_s", "time", "seconds", "memory_mib"}
 """Figures of a row that no two runs share."""
 
 
@@ -92,7 +92,8 @@ class Nursery:
         """Start a run; its output and errors go to files that begin with `log`.
 
         `terminal` says otherwise: `out` and `err` are paths, `closed` for no stream at all or
-        `broken` for a pipe that nobody reads; `encoding` is that of both.
+        `broken` for a pipe that nobody reads; `encoding` is that of both. `in` is the path of a
+        terminal to read, whose mode is `kept` afterwards or `changed`, written to a file, `mode`.
         """
         sets = [part for name, value in options.items() for part in ("--set", f"{name}={value}")]
         out, err = Path(f"{log}.out"), Path(f"{log}.err")

@@ -46,7 +46,10 @@ def test_streams_that_fail_change_nothing(nursery, options_of, undisturbed, tmp_
 
 @contextmanager
 def terminal(rows, columns):
-    """A pseudo-terminal that is read until its other end is closed; yields its path and ends."""
+    """A pseudo-terminal that is read until its other end is closed.
+
+    Yields the run's end by its path, what is shown, and our end to type at.
+    """
     ours, theirs = pty.openpty()
     ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     shown = []
@@ -59,7 +62,7 @@ def terminal(rows, columns):
     reader = Thread(target=read)
     reader.start()
     try:
-        yield os.ttyname(theirs), shown
+        yield os.ttyname(theirs), shown, ours
     finally:
         os.close(theirs)
         reader.join()
@@ -68,12 +71,58 @@ def terminal(rows, columns):
 
 @pytest.mark.parametrize("size", cases(SIZES, ("20 columns",)))
 def test_a_terminal_of_any_size_shows_the_last_line(nursery, options_of, tmp_path, size):
-    with terminal(*size) as (path, shown):
+    with terminal(*size) as (path, shown, _):
         run = nursery.start(options_of(), log=tmp_path / "log", out=path)
         assert run.wait() == 0, run.err
     text = b"".join(shown).decode()
     assert "finished at step 24" in text
     assert "Traceback" not in text
+
+
+ENDLESS = 100_000
+
+
+def typing(text):
+    return lambda run, keyboard, folder: os.write(keyboard, text)
+
+
+def fail(run, keyboard, folder):
+    """What cannot be written any more ends the run."""
+    (folder / "metrics.jsonl").unlink()
+    (folder / "metrics.jsonl").mkdir()
+
+
+ENDS = {
+    "its last step": (lambda *_: None, 60, 0),
+    "q": (typing(b"q"), ENDLESS, 0),
+    "Ctrl-C": (typing(b"\x03"), ENDLESS, 0),
+    "q in a pause": (typing(b"pq"), ENDLESS, 0),
+    "SIGTERM": (lambda run, *_: os.killpg(run.process, signal.SIGTERM), ENDLESS, 0),
+    "an error": (fail, ENDLESS, 2),
+}
+"""What ends a run, the steps it is to make, and its exit code."""
+
+
+@pytest.mark.parametrize("end", cases(ENDS, ("q", "an error")))
+def test_a_terminal_is_afterwards_as_it_was_before(nursery, options_of, tmp_path, end):
+    ending, steps, code = end
+    with terminal(24, 80) as (path, shown, keyboard):
+        often = {"train__val_every": ENDLESS, "train__save_every": ENDLESS}
+        options = options_of(train__max_steps=steps, **often)
+        run = nursery.start(
+            options, log=tmp_path / "log", out=path, **{"in": path, "mode": str(tmp_path / "mode")}
+        )
+        while b" save and stop" not in b"".join(shown):  # keys are read by then
+            assert not run.err
+            time.sleep(0.02)
+        ending(run, keyboard, tmp_path / "runs" / "tiny")
+        assert run.wait() == code, run.err
+    assert (tmp_path / "mode").read_text() == "kept"
+    text = b"".join(shown).decode()
+    assert text.count("\x1b[?25h") == 1  # the cursor is back
+    assert "Traceback" not in text
+    if steps == ENDLESS and code == 0:
+        assert "go on with --resume auto" in text
 
 
 @pytest.mark.parametrize(

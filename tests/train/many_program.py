@@ -3,8 +3,9 @@
     python many_program.py FAULTS [options of vsr_train]
 
 FAULTS, by commas: `float64` computes in double precision; `rehearse` rehearses, as only cards
-do; `nan` makes the loss of bright samples not a number; `vanish`, `term`, `kill` and `bug` befall
-process 1 when it draws step 4.
+do; `nan` makes the loss of bright samples not a number; `pause` has keys of process 0 pause the run
+before step 4, validate and save, and go on; `vanish`, `term`, `kill` and `bug` befall process 1
+when it draws step 4.
 """
 
 import os
@@ -20,6 +21,8 @@ from vsr_losses import HybridLoss
 from vsr_train.__main__ import main
 from vsr_train.folder import contents
 from vsr_train.rehearsal import make_steps
+from vsr_train.report import Report
+from vsr_train.signals import Action
 
 FATEFUL_STEP = 4
 BRIGHT = 0.95
@@ -57,6 +60,12 @@ def rehearse_on_the_cpu():
     vsr_train.run.rehearse = rehearse
 
 
+def pause():
+    asked = [*[Action.NOTHING] * (FATEFUL_STEP - 1), *[Action.PAUSE] * 3]
+    asked += [Action.PAUSE | Action.VALIDATE, Action.PAUSE | Action.SAVE, Action.PAUSE]
+    Report.take = lambda self: asked.pop(0) if asked else Action.NOTHING
+
+
 def befall(fault):
     steps = TrainingStream.steps
 
@@ -91,6 +100,8 @@ if __name__ == "__main__":
                 spoil_bright_samples()
             case "rehearse":
                 rehearse_on_the_cpu()
+            case "pause":
+                pause()
             case "none":
                 pass
             case _:

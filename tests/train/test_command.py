@@ -5,6 +5,7 @@ import dataclasses
 import json
 import math
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from vsr_settings import load
 from vsr_train.__main__ import main
 from vsr_train.folder import RunFolder
 from vsr_train.folder.checkpoint import latest_checkpoint
+from vsr_train.rehearsal import Rehearsal
 from vsr_train.step import Stepper, learning_rate
 from vsr_train.validation import Validator
 
@@ -42,10 +44,10 @@ def test_a_run_leaves_weights_log_pictures_and_its_settings(command, settings_of
     assert load(folder.settings, environ={}) == settings_of()
     assert len(list(folder.pictures.glob("*.png"))) == 4  # two clips, two validations
     assert list(folder.tensorboard.iterdir())
-    last = out.strip().splitlines()[-1]
-    assert "PSNR" in last
-    assert "over bicubic" in last
-    assert str(folder.best) in last
+    *_, best, weights = out.strip().splitlines()
+    assert "PSNR" in best
+    assert "over bicubic" in best
+    assert str(folder.best) in weights
 
 
 def test_the_log_has_a_row_per_log_and_per_validation(command, settings_of):
@@ -351,3 +353,33 @@ def test_missing_perceptual_weights_are_exit_2_with_the_way_without(command, tmp
 
 def _unreachable(*_, **__):
     raise OSError("network is unreachable")
+
+
+def test_the_time_of_the_whole_run_is_told_once_after_the_first_row(command):
+    code, out, _ = command()
+    assert code == 0
+    lines = out.splitlines()
+    (at,) = [at for at, line in enumerate(lines) if line.startswith("about ")]
+    assert lines[at].endswith(" for the whole run, 2 validations apart")
+    assert lines[at - 1].startswith("step 1/8 · ")
+
+
+def test_where_steps_were_rehearsed_the_time_is_told_before_the_first(command, monkeypatch):
+    """As on a card."""
+    rehearsal = Rehearsal(100, 120, 90, 110, seconds_per_step=600.0)
+    monkeypatch.setattr("vsr_train.run.rehearse", lambda *_: rehearsal)
+    _, out, _ = command("--check")
+    assert "time        about 1 h 20 min for the whole run, 2 validations apart" in out
+    _, out, _ = command(train__max_steps=2)
+    assert out.index("time        about 20 min for the whole run") < out.index("step 1/2 · ")
+    assert out.count("for the whole run") == 1
+
+
+def test_every_line_of_the_log_tells_the_time_left_and_validations_what_they_took(
+    command, settings_of
+):
+    code, out, _ = command()
+    assert code == 0
+    rows = [line for line in out.splitlines() if re.match(r"step \d+/8 · ", line)]
+    assert [bool(re.search(r" · \d+:\d\d left$", row)) for row in rows] == [True] * 4 + [False]
+    assert all(row["seconds"] > 0 for row in rows_of(settings_of()) if row["kind"] == "validation")

@@ -7,6 +7,7 @@ import time
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from train.many import finished, sets, started, torchrun
 from train.test_processes import SHARED, assert_same_run, rows_of, state_of
@@ -85,6 +86,24 @@ def test_a_sample_that_is_not_a_number_is_set_aside_by_all(
     assert state_of(two)["aside"] == state_of(one)["aside"]
     assert len(state_of(two)["aside"]) == 1
     assert_same_run(one, two, rtol=1e-4 if amp else 1e-9)
+
+
+def test_a_pause_asked_of_the_first_process_pauses_all_and_changes_nothing(options, settings_of):
+    for name, faults in (("never", "none"), ("paused", "pause")):
+        ended = run_of(options, name, faults=faults)
+        assert ended.returncode == 0, ended.stderr
+    never, paused = settings_of(run__name="never"), settings_of(run__name="paused")
+    assert_same_state(never, paused)
+    rows = rows_of(paused)
+    assert [row["step"] for row in rows if row["kind"] == "validation"] == [3, 4, 8]
+    assert (RunFolder.of(paused).checkpoints / "step-000000003.pt").exists()
+
+
+def assert_same_state(one, other):
+    """Weights and their average, bit for bit."""
+    for part in ("model_state_dict", "ema_state_dict"):
+        for name, tensor in state_of(one)[part].items():
+            assert torch.equal(tensor, state_of(other)[part][name]), name
 
 
 def test_a_stop_asked_of_one_process_stops_all_after_the_same_step(options, settings_of):

@@ -30,7 +30,7 @@ def rows_of(settings):
     return [json.loads(line) for line in lines]
 
 
-OWN = {"samples_per_s", "time", "memory_mib"}
+OWN = {"samples_per_s", "time", "seconds", "memory_mib"}
 """What no two runs share."""
 
 

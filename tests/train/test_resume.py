@@ -22,7 +22,7 @@ from vsr_train.step import TrainingState
 def rows_of(folder):
     """The log without what no two runs share: pace, time and the process's memory."""
     rows = [json.loads(line) for line in folder.metrics.read_text().splitlines()]
-    own = {"samples_per_s", "time", "memory_mib"}
+    own = {"samples_per_s", "time", "seconds", "memory_mib"}
     return [{k: v for k, v in row.items() if k not in own} for row in rows]
 
 

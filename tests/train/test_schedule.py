@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vsr_settings import Train
-from vsr_train.step import Schedule, learning_rate
+from vsr_train.step import Schedule, learning_rate, phase
 
 
 @given(
@@ -62,3 +62,9 @@ def test_the_table_of_rates_is_continued_for_as_long_as_a_run_lasts():
     schedule, withheld = Schedule(train), torch.tensor(7)
     for step in (10, 1000, 1033, 1034, 4999, 12):
         assert float(schedule.rate(step, withheld)) == learning_rate(step - 7, train)
+
+
+def test_its_phases_are_told_in_words():
+    train = Train(max_steps=100, warmup_steps=10, max_lr=1e-3, min_lr=1e-5)
+    phases = [phase(update, train) for update in range(101)]
+    assert phases == ["warm-up"] * 10 + ["cosine"] * 89 + ["at its floor"] * 2

@@ -1,4 +1,4 @@
-"""What follows from a verdict: it is told once; an alarm is explained, and may end the run."""
+"""The watch over a run, and what follows from a verdict: it is told once; an alarm is explained."""
 
 from vsr_train.errors import StagnatedError
 from vsr_train.report import Report
@@ -33,6 +33,7 @@ class Alarms:
         """
         if self._report is None:
             return ""
+        self._report.note_judgement(judgement)
         is_news = self._watch.note_verdict(judgement)
         if is_news:
             self._report.log_verdict(self._run.state.step, judgement)
@@ -62,3 +63,19 @@ class Alarms:
         path, snapshots = self._run.folder.diagnosis, self._watch.snapshots
         report.attempt("the diagnosis", lambda: write_diagnosis(diagnosis, path, snapshots))
         return f"likely {diagnosis.causes[0].name}; {diagnosis.causes[0].remedy}"
+
+
+def watch_over(run: Run) -> Watch:
+    """Return the watch over a run, with what its checkpoint holds."""
+    state = run.state
+    watch = Watch(
+        state.network,
+        run.loss,
+        state.optimizer,
+        run.platform,
+        run.settings.train,
+        degraded=any(clip.is_degraded for clip in run.training.clips),
+    )
+    if state.watch:
+        watch.load_state_dict(state.watch)
+    return watch

@@ -1,21 +1,22 @@
 """The loop of a run: step, and log, validate and save where it is time to."""
 
 import math
+import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, nullcontext, suppress
 
 import torch
 from rich.console import Console
-from torch import Tensor
 
 from vsr_data import DataError
 from vsr_device import PeerError, Processes, peak_mib
 from vsr_settings import effective_batch
-from vsr_train.alarms import Alarms
+from vsr_train.alarms import Alarms, watch_over
 from vsr_train.cadence import Cadence
 from vsr_train.errors import DivergedError, LearningError, RunError
 from vsr_train.folder import CheckpointWriter, begin, best_facts
 from vsr_train.report import Report
+from vsr_train.requests import Requests
 from vsr_train.run import Run, about_run, opening, training_stream
 from vsr_train.signals import Action, Signals
 from vsr_train.step import MicroBatch, Schedule, StepClock, Stepper
@@ -31,7 +32,7 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         DataError: if a file of the footage is deleted or damaged meanwhile; the run is saved.
         PeerError: if another process cannot go on; between two steps the run is saved.
     """
-    watch = _watch(run)
+    watch = watch_over(run)
     if not run.processes.is_first:
         _Loop(run, None, watch).go(signals)
         return
@@ -44,6 +45,8 @@ def start(run: Run, console: Console, signals: Signals, *, overwrite: bool = Fal
         weights=run.loss.weights,
         start_step=run.state.step,
         verdict=watch.reported,
+        seconds_per_step=None if run.rehearsal is None else run.rehearsal.seconds_per_step,
+        stops=lambda: signals.stop_requested,
     )
     with report:
         if (rehearsal := run.rehearsal) is not None:
@@ -65,7 +68,9 @@ class _Loop:
         self._cadence = Cadence(run.settings.train)
         self._step_clock.load_state_dict(run.state.interval, run.processes, run.platform.device)
         self._writer = CheckpointWriter(run.folder, run.settings)
+        self._lr = torch.zeros(())
         self._last: Validation | None = None
+        self._validated_step: int | None = None
         self._watch = watch
         self._alarms = Alarms(run, watch, report)
         self._stream = training_stream(run.training, run.settings, run.platform, run.processes)
@@ -102,8 +107,10 @@ class _Loop:
             )
             return
         signals.defer()
+        keys = _no_keys if self._report is None else self._report.take
+        requests = Requests(signals, keys, self._cadence, self._run.processes)
         try:
-            self._make_steps(signals)
+            self._make_steps(signals, requests)
         except LearningError:
             raise
         except (DataError, PeerError, RunError):
@@ -116,20 +123,23 @@ class _Loop:
         self._writer.finish()
         self._finish()
 
-    def _make_steps(self, signals: Signals) -> None:
+    def _make_steps(self, signals: Signals, requests: Requests) -> None:
         state, train = self._run.state, self._run.settings.train
         while state.step < train.max_steps:
             batches = self._next_batches(signals)
-            due = self._any_rank(signals.take() | self._cadence.by_clock())
+            due = requests.take()
+            if Action.PAUSE in due:
+                with self._aside("paused"):
+                    due = requests.wait_out(due, self._perform)
             if Action.STOP in due:
                 return
-            lr = self._schedule.rate(state.step, state.withheld)
+            lr = self._lr = self._schedule.rate(state.step, state.withheld)
             self._watch.before_step(state.step + 1, batches, due=Action.LOG in due)
             result = self._stepper.step(batches, lr)
             state.count(result)
             self._watch.after_step(state.step, lr, result)
             self._step_clock.add(result)
-            self._perform(due | self._cadence.by_step(state.step), lr)
+            self._perform(due | self._cadence.by_step(state.step))
 
     def _next_batches(self, signals: Signals) -> list[MicroBatch]:
         """Draw a step before the processes agree to make it: one that cannot tells them there."""
@@ -150,41 +160,44 @@ class _Loop:
         if self._report is not None:
             self._report.say(line)
 
-    def _any_rank(self, actions: Action) -> Action:
-        """Return the actions due in any of the processes; all of them get the same answer."""
-        return Action(self._run.processes.union(actions))
+    @contextmanager
+    def _aside(self, what: str) -> Iterator[None]:
+        """Do what is no step: the step clock stands still, and the terminal says what it is."""
+        telling = nullcontext() if self._report is None else self._report.doing(what)
+        with telling, self._step_clock.standing():
+            yield
 
-    def _perform(self, due: Action, lr: Tensor) -> None:
+    def _perform(self, due: Action) -> None:
         """Log, validate, show and save what is due.
 
         Saving comes last: a run that goes on from a checkpoint finds all that came before it.
         """
         self._writer.poll()
         if self._report is not None:
-            self._report.advance(self._run.state.step)
+            self._report.advance(self._run.state.step, self._writer.written_step)
         if Action.LOG in due:
-            self._log(lr)
+            self._log()
         if Action.VALIDATE in due:
-            self._validate()
+            with self._aside("validating"):
+                self._validate()
         if Action.SAVE in due:
             self._save()
 
-    def _log(self, lr: Tensor) -> None:
+    def _log(self) -> None:
         state, interval = self._run.state, self._step_clock.fetch(self._run.processes)
         if self._report is not None and not math.isnan(interval.terms[-1]):
             self._report.log_training(
                 state.step,
                 interval.terms,
-                lr=float(lr),
+                lr=float(self._lr),
                 grad_norm=interval.grad_norm,
                 samples_per_s=effective_batch(self._run.settings) / interval.seconds_per_step,
                 skipped=state.skipped,
                 memory_mib=peak_mib(self._run.platform.device),
             )
         self._cadence.logged()
-        self._step_clock.pause()
-        self._heed_watch()
-        self._step_clock.resume()
+        with self._step_clock.standing():
+            self._heed_watch()
 
     def _heed_watch(self) -> None:
         """Examine incidents since the last row of the log, and judge the run.
@@ -219,11 +232,16 @@ class _Loop:
     def _validate(self) -> None:
         """Measure the averaged weights, log and show it, and keep them if they are the best."""
         run, state = self._run, self._run.state
+        if state.step == self._validated_step:  # as a second time in a pause
+            self._say(f"step {state.step} is validated already")
+            return
         self._check_weights()
-        self._step_clock.pause()
+        began = time.perf_counter()
         self._last = self._validator.measure(state.average.network)
+        self._validated_step = state.step
         if self._report is not None:
-            self._report.log_validation(state.step, self._last)
+            seconds = time.perf_counter() - began
+            self._report.log_validation(state.step, self._last, seconds)
             self._watch.add_validation(state.step, self._last.mean["gain_db"])
             if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
                 state.best = {"step": state.step, **self._last.mean}
@@ -231,21 +249,19 @@ class _Loop:
                 run.folder.save_best(state.average.network, facts)
                 self._report.write_model_card(state.best)
             self._report.show_validation(state, self._last)
-        self._step_clock.resume()
 
     def _save(self, *, collective: bool = True) -> None:
         """Save the run; not collective, where a process has failed: without asking the others."""
         self._check_weights()
-        self._step_clock.pause()
         state, processes = self._run.state, self._run.processes if collective else Processes()
-        self._watch.share_incidents(processes)
-        state.interval = self._step_clock.state_dict(processes)
-        if self._report is not None:
-            state.watch = self._watch.state_dict()
-            self._report.plot_watch(self._watch.snapshots)
-            self._writer.save(state)
+        with self._aside("saving"):
+            self._watch.share_incidents(processes)
+            state.interval = self._step_clock.state_dict(processes)
+            if self._report is not None:
+                state.watch = self._watch.state_dict()
+                self._report.plot_watch(self._watch.snapshots)
+                self._writer.save(state)
         self._cadence.saved()
-        self._step_clock.resume()
 
     def _finish(self) -> None:
         """Judge a run that made its last step, and sum it up; an alarm is as one on the way.
@@ -288,17 +304,5 @@ class _Loop:
         )
 
 
-def _watch(run: Run) -> Watch:
-    """Return the watch over a run, with what its checkpoint holds."""
-    state = run.state
-    watch = Watch(
-        state.network,
-        run.loss,
-        state.optimizer,
-        run.platform,
-        run.settings.train,
-        degraded=any(clip.is_degraded for clip in run.training.clips),
-    )
-    if state.watch:
-        watch.load_state_dict(state.watch)
-    return watch
+def _no_keys() -> Action:
+    return Action.NOTHING

@@ -42,6 +42,7 @@ from vsr_train.protocol import (
 from vsr_train.rehearsal import Choice, Rehearsal, Way, card_of, choose_way, rehearse
 from vsr_train.report import (
     About,
+    Remaining,
     about,
     describe,
     show_protocol,
@@ -264,10 +265,15 @@ def about_run(run: Run) -> About:
 
 
 def opening(run: Run) -> list[str]:
-    """Return the lines that tell what a run is."""
+    """Return the lines that tell what a run is, and how long it will take where that is known."""
     footage = (run.training, run.validation)
     notes = (*run.platform.notes, *run.notes)
-    return list(describe(about_run(run), run.loss.weights, footage, notes))
+    lines = list(describe(about_run(run), run.loss.weights, footage, notes))
+    if run.rehearsal is not None:
+        train, seconds = run.settings.train, run.rehearsal.seconds_per_step
+        estimate = Remaining(train.max_steps, train.val_every, seconds).text(run.state.step)
+        lines += [f"time        {estimate}"] if estimate else []
+    return lines
 
 
 def training_stream(

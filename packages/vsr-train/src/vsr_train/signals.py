@@ -16,13 +16,15 @@ _STOP: Final = tuple(
 
 
 class Action(IntFlag):
-    """What a run does after a step: asked for by a signal, or due by its `Cadence`."""
+    """What a run does after a step: asked for by a signal or a key, or due by its `Cadence`."""
 
     NOTHING = 0
     STOP = 1
     VALIDATE = 2
     SAVE = 4
     LOG = 8
+    PAUSE = 16
+    """Make no step as long as this is asked for."""
 
 
 _ASKED_BY: Final = {

@@ -10,7 +10,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -173,6 +173,18 @@ class RunFolder:
                 f"{str(self.metrics)!r} cannot be written ({error.strerror}); the rows before and "
                 "the checkpoints are whole: make room and use --resume auto"
             ) from error
+
+    def rows(self) -> Iterator[Mapping[str, Any]]:
+        """Yield the rows of metrics.jsonl, as far as it can be read; what is no row is left out."""
+        try:
+            lines = self.metrics.read_bytes().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            with suppress(ValueError, RecursionError):
+                row = json.loads(line)
+                if isinstance(row, Mapping):
+                    yield row
 
     def sync_log(self) -> None:
         """Put the rows so far on the disk, before a checkpoint says that they were made.

@@ -41,6 +41,8 @@ class CheckpointWriter:
         self._settings = settings
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
+        self.written_step: int | None = None
+        """Step of the newest checkpoint that is on the disk; None before there is one."""
 
     def __enter__(self) -> Self:
         return self
@@ -109,6 +111,7 @@ class CheckpointWriter:
             check_finite(stored)
             self._folder.sync_log()
             write_checkpoint(path, stored)
+            self.written_step = stored["step"]
             prune(
                 path.parent, written=path, keep=train.keep_checkpoints, keep_every=train.keep_every
             )

@@ -1,11 +1,13 @@
 """Figures as lines and tables of text, of 80 columns where they can be."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 
 from rich.table import Table
 from rich.text import Text
 
 from vsr_train.validation import Scores, Validation
+from vsr_train.watch import Judgement
 
 MOST_CLIPS = 12
 """Clips that a table has a row for each; of more, the worst and the best half as many each."""
@@ -51,6 +53,36 @@ def validation_line(step: int, validation: Validation) -> str:
         f" (bicubic {mean['sharpness_bicubic']:.0%}) · neighbours {mean['temporal_db']:+.3f} dB"
         f"{left_out}"
     )
+
+
+def ending(
+    step: int, last_step: int, best: Scores, judgement: Judgement | None, weights: Path
+) -> Iterator[str]:
+    """Yield how a run has ended: what it came to, at what it was best, and where that is.
+
+    Args:
+        step: steps made.
+        last_step: those that were to be made.
+        best: step and figures of the best validation; empty where there was none.
+        judgement: whether it has learned, where it has ended.
+        weights: the file of the best weights.
+    """
+    yield (
+        f"finished at step {step}"
+        if step >= last_step
+        else f"stopped at step {step} of {last_step}; go on with --resume auto"
+    )
+    if judgement is not None:
+        yield f"{judgement.verdict}: {judgement.evidence}"
+    if not best:
+        yield "not validated yet"
+        return
+    which = "" if best["step"] == step else f"best at step {best['step']:.0f}: "
+    yield (
+        f"{which}PSNR {best['psnr']:.2f} dB, {best['gain_bicubic_db']:+.2f} over bicubic, "
+        f"{best['gain_db']:+.2f} over bilinear"
+    )
+    yield f"weights     {weights}"
 
 
 def sources_table(sources: Mapping[str, Scores]) -> Table:

@@ -7,7 +7,8 @@ once, and the run goes on.
 """
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -20,10 +21,13 @@ from vsr_losses import LossTerms
 from vsr_settings import Settings, effective_batch
 from vsr_train.folder import RunFolder, write_unless_edited
 from vsr_train.report.about import About
-from vsr_train.report.lines import sources_table, training_line, validation_line
+from vsr_train.report.lines import ending, sources_table, training_line, validation_line
+from vsr_train.report.live import Tracker
 from vsr_train.report.model_card import model_card
 from vsr_train.report.pictures import sheet_path, write_pictures
+from vsr_train.report.remaining import as_clock
 from vsr_train.report.terminal import Terminal
+from vsr_train.signals import Action
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validation
 from vsr_train.watch import Judgement, Snapshot
@@ -45,6 +49,8 @@ class Report:
         weights: the loss terms' weights by name.
         start_step: the step it starts or resumes at.
         verdict: the last that was reported before it was resumed; empty where there was none.
+        seconds_per_step: what a step is expected to take, where it was rehearsed.
+        stops: whether a signal has asked the run to stop.
     """
 
     def __init__(
@@ -57,6 +63,8 @@ class Report:
         weights: Mapping[str, float],
         start_step: int,
         verdict: str = "",
+        seconds_per_step: float | None = None,
+        stops: Callable[[], bool] = lambda: False,
     ) -> None:
         self._settings = settings
         self._folder = folder
@@ -67,7 +75,14 @@ class Report:
         self._verdict = verdict
         self._failed: set[str] = set()
         self._left_alone: set[Path] = set()
-        self._terminal = Terminal(console, settings, about, weights, start_step)
+        self._start_step = start_step
+        self._is_estimated = seconds_per_step is not None  # among the opening lines
+        self._tracker = Tracker(
+            settings, about, weights, start_step, seconds_per_step=seconds_per_step
+        )
+        if start_step:
+            self._tracker.recall(folder.rows())
+        self._terminal = Terminal(console, self._tracker, stops)
         self._board: Board | None = None
         if settings.run.tensorboard and start_step < self._last_step:
             self.attempt(BOARD, partial(self._open_board, start_step))
@@ -89,7 +104,7 @@ class Report:
 
     def say(self, line: str) -> None:
         """Print a line, above what is drawn where there is a terminal."""
-        self._console.print(line, soft_wrap=True)
+        self._terminal.print(line, soft_wrap=True)
 
     def attempt(self, what: str, write: Callable[[], object]) -> None:
         """Write something that is only for looking at; where it fails, say so once and go on."""
@@ -100,9 +115,19 @@ class Report:
                 self._failed.add(what)
                 self.say(f"warning: {what} cannot be written ({error}); the run goes on")
 
-    def advance(self, step: int) -> None:
-        """Take note of a step made."""
-        self._terminal.advance(step)
+    def take(self) -> Action:
+        """Return what keys ask for."""
+        return self._terminal.take()
+
+    def advance(self, step: int, saved_step: int | None = None) -> None:
+        """Take note of the steps made, and of the newest checkpoint that is on the disk."""
+        self._tracker.advance(step, saved_step)
+
+    @contextmanager
+    def doing(self, what: str) -> Iterator[None]:
+        """Show what is done while the context lasts, in place of steps."""
+        with self._tracker.doing(what):
+            yield
 
     def log_training(
         self,
@@ -117,7 +142,7 @@ class Report:
     ) -> None:
         """Tell the loss terms, averaged since the last log, the pace, and the memory taken."""
         loss = dict(zip(LossTerms._fields, terms, strict=True))
-        self._log("train", step, {
+        row = self._log("train", step, {
             "loss": loss, "lr": lr, "grad_norm": grad_norm, "samples_per_s": samples_per_s,
             "skipped": skipped, "memory_mib": memory_mib,
         })  # fmt: skip
@@ -132,14 +157,18 @@ class Report:
         self._draw(lambda board: board.plot(curves, step))
         self._draw(lambda board: board.plot_memory(memory_mib, step))
         line = training_line(loss, self._weights, lr=lr, samples_per_s=samples_per_s)
-        self._terminal.show(line)
-        if not self._console.is_terminal:
-            self.say(f"step {step}/{self._last_step} · {line}")
+        self._tracker.log_training(row)
+        if not self._terminal.is_drawn:
+            left = self._tracker.left_s() if step < self._last_step else None
+            rest = "" if left is None else f" · {as_clock(left)} left"
+            self.say(f"step {step}/{self._last_step} · {line}{rest}")
+        self._estimate()
 
-    def log_validation(self, step: int, validation: Validation) -> None:
-        """Log and tell what a validation found."""
-        figures = {**validation.mean, "flat": validation.flat, "sources": validation.sources}
-        self._log("validation", step, figures)
+    def log_validation(self, step: int, validation: Validation, seconds: float) -> None:
+        """Log and tell what a validation found, and the seconds it took."""
+        figures = {"seconds": round(seconds, 2), **validation.mean, "flat": validation.flat}
+        row = self._log("validation", step, figures | {"sources": validation.sources})
+        self._tracker.log_validation(row)
         verdict = f" · {self._verdict}" if self._verdict else ""
         self.say(validation_line(step, validation) + verdict)
 
@@ -177,6 +206,11 @@ class Report:
         """Plot what the watch has seen, of all snapshots those that are new."""
         self._draw(lambda board: board.plot_watch(snapshots))
 
+    def note_judgement(self, judgement: Judgement) -> None:
+        """Show what the watch says now, whether or not it is new."""
+        verdict = judgement.verdict
+        self._tracker.judge(verdict.value, judgement.evidence, is_alarm=verdict.is_alarm)
+
     def log_verdict(self, step: int, judgement: Judgement) -> None:
         """Tell whether the run learns, now that this has changed."""
         verdict, evidence = judgement.verdict.value, judgement.evidence
@@ -196,25 +230,23 @@ class Report:
             judgement: whether it has learned, where it has ended.
         """
         if last is not None:
-            self._console.print(sources_table(last.sources))
-        ended = f"finished at step {state.step}"
-        if state.step < self._last_step:
-            ended = f"stopped at step {state.step} of {self._last_step}; go on with --resume auto"
-        if not state.best:
-            self.say(f"{ended}; not validated yet")
-            return
+            self._terminal.print(sources_table(last.sources))
         best = state.best
-        self._draw(lambda board: board.sum_up(state.step, best))
-        which = "" if best["step"] == state.step else f", best at step {best['step']:.0f}"
-        learned = "" if judgement is None else f"; {judgement.verdict}: {judgement.evidence}"
-        self.say(
-            f"{ended}{which}: PSNR {best['psnr']:.2f} dB, {best['gain_bicubic_db']:+.2f} dB over "
-            f"bicubic{learned}; weights in {self._folder.best}"
-        )
+        if best:
+            self._draw(lambda board: board.sum_up(state.step, best))
+        for line in ending(state.step, self._last_step, state.best, judgement, self._folder.best):
+            self.say(line)
 
-    def _log(self, kind: str, step: int, figures: Mapping[str, Any]) -> None:
+    def _log(self, kind: str, step: int, figures: Mapping[str, Any]) -> dict[str, Any]:
         row = {"kind": kind, "step": step, "time": round(time.time(), 1), **figures}
         self._folder.log(row)
+        return row
+
+    def _estimate(self) -> None:
+        """Say once how long the run will take, as soon as a step was measured."""
+        if not self._is_estimated and (text := self._tracker.remaining.text(self._start_step)):
+            self._is_estimated = True
+            self.say(text)
 
     def _open_board(self, start_step: int) -> None:
         # Imported here: it takes a quarter of a second, and many a run has no need of it.

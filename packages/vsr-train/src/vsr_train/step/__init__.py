@@ -2,7 +2,7 @@
 
 from vsr_train.step.average import WeightAverage
 from vsr_train.step.interval import Interval, StepClock
-from vsr_train.step.schedule import Schedule, learning_rate
+from vsr_train.step.schedule import Schedule, learning_rate, phase
 from vsr_train.step.state import BETAS, TrainingState, make_optimizer
 from vsr_train.step.stepper import MicroBatch, Stepper, StepResult, loss_terms
 
@@ -19,4 +19,5 @@ __all__ = [
     "learning_rate",
     "loss_terms",
     "make_optimizer",
+    "phase",
 ]

@@ -2,7 +2,8 @@
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +36,7 @@ class StepClock:
         self._grad_norm: Tensor | None = None
         self._seconds = 0.0
         self._since = time.perf_counter()
+        self._stands = False
 
     def add(self, result: StepResult) -> None:
         """Count one step."""
@@ -48,6 +50,18 @@ class StepClock:
     def resume(self) -> None:
         """Start the clock again."""
         self._since = time.perf_counter()
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Let the clock stand still while the context lasts; within another, it does already."""
+        if self._stands:
+            yield
+            return
+        self.pause()
+        self._stands = True
+        yield
+        self._stands = False
+        self.resume()
 
     def fetch(self, processes: Processes) -> Interval:
         """Wait for the device, return the interval of all processes, and begin the next."""

@@ -32,6 +32,19 @@ def learning_rate(update: int, train: Train) -> float:
     return train.min_lr + (train.max_lr - train.min_lr) * (1 + math.cos(math.pi * progress)) / 2
 
 
+def phase(update: int, train: Train) -> str:
+    """Return which part of the schedule an update is in, in words.
+
+    Args:
+        update: optimiser steps that took effect before this one.
+        train: the `[train]` section, resolved.
+    """
+    warmup_steps = train.warmup_steps
+    if isinstance(warmup_steps, int) and update < warmup_steps:
+        return "warm-up"
+    return "at its floor" if learning_rate(update, train) <= train.min_lr else "cosine"
+
+
 class Schedule:
     """Learning rates looked up on the device, where alone it is known which steps took effect.
 
