@@ -67,8 +67,8 @@ ABOUT = About(
     name="tiny", network="4×2", window="5 frames to one, ×2, recompute none", parameters=4321,
     device="cpu, 1 thread", precision="fp32", memory_format="contiguous", card="CPU, no card",
     batch="2 × 2 × 1 = 4 samples a step, 12 px to 24", perceptual="", training="pairs",
-    validation="pairs", degradation="bicubic", budget_mib=None, predicted_mib={"activations": 14},
-    versions={},
+    validation="pairs", degradation="bicubic", ready_made=False, budget_mib=None,
+    predicted_mib={"activations": 14}, versions={},
 )  # fmt: skip
 
 

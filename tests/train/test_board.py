@@ -21,21 +21,16 @@ from PIL import Image
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 from train.event_steps import OF_A_PROCESS, read, steps_by_tag
+from train.run_states import ABOUT as RUN
 
 from vsr_model import Network
 from vsr_settings import Model, Settings, Train, to_toml
 from vsr_train.folder import RunFolder
-from vsr_train.report.about import About
 from vsr_train.report.board import Board, board, event_files
 from vsr_train.report.board.tags import CHARTS, CURVES
 from vsr_train.report.board.values import histogram
 
-ABOUT = About(
-    name="a run", network="4×2", window="5 frames", parameters=7, device="cpu", precision="fp32",
-    memory_format="contiguous", card="CPU", batch="4", perceptual="", training="clips",
-    validation="clips", degradation="bicubic", ready_made=False, budget_mib=None,
-    predicted_mib={"activations": 5, "weights": 2}, versions={"torch": "2"},
-)  # fmt: skip
+ABOUT = dataclasses.replace(RUN, predicted_mib={"activations": 5, "weights": 2})
 SETTINGS = Settings(
     model=Model(n_feats=8, n_blocks=2), train=Train(max_steps=100, val_every=10, save_every=10)
 )
@@ -92,7 +87,7 @@ def test_every_figure_of_the_log_is_a_point_of_a_curve_at_its_step(command, sett
             figures |= {"memory/peak_mib": row["memory_mib"]}
         elif row["kind"] == "validation":
             numbers = {n: each for n, each in row.items() if isinstance(each, int | float)}
-            for name in ("step", "time", "flat"):
+            for name in ("step", "time", "seconds", "flat"):
                 numbers.pop(name)
             figures = {f"validation/{name}": value for name, value in numbers.items()}
         for tag, value in figures.items():
