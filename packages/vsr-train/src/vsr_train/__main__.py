@@ -1,5 +1,7 @@
 """`python -m vsr_train --settings FILE`: parse, then load, prepare and train.
 
+A first word of `COMMANDS` stands for another command, which needs no torch.
+
 Imports nothing heavy itself: signals must be heeded, and waiting threads told to sleep, before
 torch is there.
 """
@@ -7,12 +9,26 @@ torch is there.
 import argparse
 import os
 import sys
+from importlib import import_module
+from typing import Final
 
 from vsr_train.signals import Interrupted, Signals
+
+COMMANDS: Final = {
+    "report": "vsr_viewer.commands.report:main",
+    "serve": "vsr_viewer.commands.serve:main",
+}
+"""Commands by the word that they begin with: a function that takes what follows, and returns the
+exit code. Its module is imported only then."""
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command; return its exit code."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if words and words[0] in COMMANDS:
+        module, _, function = COMMANDS[words[0]].partition(":")
+        code: int = getattr(import_module(module), function)(words[1:])
+        return code
     parser = _parser()
     chosen = parser.parse_args(arguments)
     if chosen.protocol and not chosen.validate_only:

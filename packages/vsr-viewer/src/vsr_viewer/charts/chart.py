@@ -169,7 +169,9 @@ def _paths(one: Series, *, is_log: bool) -> str:
         around = [up for up, _ in both] + [down for _, down in reversed(both)]
         parts.append(f'<path class="band {one.style}" d="{_path(around)}Z"/>' if around else "")
     kind = "level" if one.is_level else "line"
-    parts.append(f'<path class="{kind} {one.style}" data-name="{shown(one.name, 60)}" d="{_path(line)}"/>')
+    parts.append(
+        f'<path class="{kind} {one.style}" data-name="{shown(one.name, 60)}" d="{_path(line)}"/>'
+    )
     if not one.is_level and len(known) <= FEW:
         dots = "".join(f"M{at:.10g} {value:.6g}h0" for at, value in known)
         parts.append(f'<path class="dots {one.style}" d="{dots}"/>')

@@ -23,7 +23,9 @@ def progress(part: float, told: str) -> str:
 
 def spark(steps: Sequence[int], values: Sequence[float], told: str) -> str:
     """Return a tiny curve without axes; a line at 0 where it crosses that."""
-    points = [each for each in extremes(steps, values, SPARK_POINTS).line if not math.isnan(each[1])]
+    points = [
+        each for each in extremes(steps, values, SPARK_POINTS).line if not math.isnan(each[1])
+    ]
     if len(points) < 2:
         return ""
     low, high = min(value for _, value in points), max(value for _, value in points)

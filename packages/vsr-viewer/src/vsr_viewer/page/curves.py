@@ -62,7 +62,9 @@ def _charts(record: Record) -> Iterator[Chart]:
     )  # fmt: skip
     yield Chart("Learning rate", "", [_series("lr", rows, "lr", "s0")], "exponent")
     yield _gradient(record)
-    yield Chart("Pace", "samples a second", [_series("pace", rows, "samples_per_s", "s0")], "fixed 1")
+    yield Chart(
+        "Pace", "samples a second", [_series("pace", rows, "samples_per_s", "s0")], "fixed 1"
+    )
     yield _memory(record)
 
 

@@ -73,7 +73,9 @@ def settings(record: Record) -> str:
 
 def values_by_path(tables: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
     """Return settings by path, as in `train.seed`."""
-    return {f"{table}.{name}": value for table, held in tables.items() for name, value in held.items()}
+    return {
+        f"{table}.{name}": value for table, held in tables.items() for name, value in held.items()
+    }
 
 
 @cache

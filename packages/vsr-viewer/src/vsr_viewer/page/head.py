@@ -1,5 +1,6 @@
 """The top of a run's page: what it is, whether it learns, how far it is, and what it has come to."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from vsr_viewer.charts import progress
@@ -46,9 +47,9 @@ def state_chip(state: State) -> str:
     )
 
 
-def missing(record: Record, also: list[str]) -> str:
+def missing(first: Sequence[str], then: Sequence[str]) -> str:
     """Return what could not be read, as HTML; empty where everything could."""
-    told = [*record.missing, *also]
+    told = [*first, *then]
     if not told:
         return ""
     more = len(told) - MOST_MISSING

@@ -67,17 +67,26 @@ def _bars(predicted: Mapping[str, int], measured: list[tuple[str, int]], budget:
         told = f"predicted {total:,} MiB: " + ", ".join(part[2] for part in parts)
         rows.append(("predicted for a step", total, bar(parts, most, budget, told)))
     for name, size in measured:
-        rows.append((name, size, bar([(size, "measured", name)], most, budget, f"{name}: {size:,} MiB")))
+        rows.append(
+            (name, size, bar([(size, "measured", name)], most, budget, f"{name}: {size:,} MiB"))
+        )
     shown_rows = "".join(
         f'<div class="measure"><p class="small far"><span>{name}</span><b>{size:,} MiB</b></p>{drawing}</div>'
         for name, size, drawing in rows
     )
-    limit = f'<p class="small faint">The dashed line is the budget, {budget:,} MiB.</p>' if budget else ""
+    limit = (
+        f'<p class="small faint">The dashed line is the budget, {budget:,} MiB.</p>'
+        if budget
+        else ""
+    )
     return f'<div class="measures">{shown_rows}{limit}</div>'
 
 
 def _tables(
-    record: Record, predicted: Mapping[str, int], measured: list[tuple[str, int]], budget: int | None
+    record: Record,
+    predicted: Mapping[str, int],
+    measured: list[tuple[str, int]],
+    budget: int | None,
 ) -> str:
     rows = "".join(
         f'<tr><th scope="row"><svg class="swatch" width="10" height="10" aria-hidden="true">'
@@ -99,7 +108,7 @@ def _tables(
     )
     unlimited = "" if budget else "This run is planned for no card, and so for no budget."
     told += f'<p class="small faint">{" ".join(each for each in (note, unlimited) if each)}</p>'
-    table = f"<table><thead><tr><th>predicted for</th><th class=\"n\">MiB</th></tr></thead><tbody>{rows}</tbody></table>"
+    table = f'<table><thead><tr><th>predicted for</th><th class="n">MiB</th></tr></thead><tbody>{rows}</tbody></table>'
     return f'<div class="two">{table if predicted else ""}<div>{told}</div></div>'
 
 

@@ -82,7 +82,7 @@ def _page(
         Section("about", "What was trained on what", about(record)),
         Section("settings", "Settings", settings(record)),
         Section("weights", "Use the weights", weights(record)),
-        Section("missing", "Not shown", missing(record, chosen.wrong), is_listed=False),
+        Section("missing", "Not shown", missing(record.missing, chosen.wrong), is_listed=False),
     ]
     top = Section("top", "", head(record, state) + links(sections))
     return document(record.name, [top, *sections], served=served, crumb=crumb)

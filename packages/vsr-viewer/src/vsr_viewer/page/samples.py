@@ -120,7 +120,9 @@ def _placed(chosen: Chosen, sources: Sources) -> Iterator[str]:
     for strip in chosen.wholes:
         address = None if is_full or strip.whole is None else sources.take([strip.whole])
         is_full = address is None
-        yield "" if address is None or strip.whole is None else _whole(strip, strip.whole, address[0])
+        yield (
+            "" if address is None or strip.whole is None else _whole(strip, strip.whole, address[0])
+        )
 
 
 def _is_complete(strip: ShownStrip) -> bool:
@@ -210,4 +212,3 @@ def _whole(strip: ShownStrip, picture: Encoded, address: str) -> str:
         f'alt="{shown(strip.clip)}"><figcaption>bicubic, output and ground truth, as a version before '
         "wrote them</figcaption></figure></article>"
     )
-

@@ -1,5 +1,6 @@
 """Whether a run goes on, and how long it still takes: from its rows and the time of day."""
 
+import math
 from dataclasses import dataclass
 from typing import Final
 
@@ -21,8 +22,10 @@ class State:
     """Class of its chip."""
     told: str
     """What follows from it, a few words."""
-    left: float | None
+    left: float | None = None
     """Seconds that it still takes; None where that is not known, or it does not run."""
+    until: float = math.inf
+    """Unix seconds up to which this holds, if no row comes."""
 
 
 def state_of(record: Record, now: float, *, has_ended: bool = False) -> State:
@@ -36,18 +39,19 @@ def state_of(record: Record, now: float, *, has_ended: bool = False) -> State:
     log, most = record.log, record.max_steps
     written = moment(log.last_time)
     if not log.last_step:
-        return State("not begun", "", "no step is logged yet", None)
+        return State("not begun", "", "no step is logged yet")
     if most is not None and log.last_step >= most:
-        return State("finished", "good", written, None)
+        return State("finished", "good", written)
     if has_ended:
-        return State("stopped", "usable", written, None)
+        return State("stopped", "usable", written)
     if log.last_time is None:
-        return State("quiet", "", "its rows say no time", None)
+        return State("quiet", "", "its rows say no time")
     own = log.validation.last("seconds") or 0.0
-    if now - log.last_time > PAUSE + 2 * own:
-        return State("quiet", "usable", f"last row {written}", None)
+    until = log.last_time + PAUSE + 2 * own
+    if now > until:
+        return State("quiet", "usable", f"last row {written}")
     left = _left(record)
-    return State("running", "good", f"{duration(left)} left" if left else "", left)
+    return State("running", "good", f"{duration(left)} left" if left else "", left, until)
 
 
 def _left(record: Record) -> float | None:

@@ -16,7 +16,10 @@ def weights(record: Record) -> str:
     parts = []
     if record.has_best:
         parts += [
-            _command("A film, enlarged:", f"python -m vsr_upscale film.mp4 film-large.mkv --weights {best}"),
+            _command(
+                "A film, enlarged:",
+                f"python -m vsr_upscale film.mp4 film-large.mkv --weights {best}",
+            ),
             _command(
                 "Three moments of it first, bicubic beside the output:",
                 f"python -m vsr_upscale film.mp4 film.png --weights {best} --preview",

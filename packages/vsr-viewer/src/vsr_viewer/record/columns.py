@@ -38,6 +38,9 @@ class Columns:
     def __getitem__(self, name: str) -> "array[float]":
         return self._values[name]
 
+    def __contains__(self, name: str) -> bool:
+        return name in self._values
+
     def extend(self, steps: Sequence[int], rows: Sequence[Mapping[str, Any]]) -> None:
         """Add rows whose steps rise, the first of them past the last that is there."""
         self.steps.extend(steps)
@@ -69,7 +72,7 @@ def _column(rows: Sequence[Mapping[str, Any]], outer: str, inner: str) -> "array
         column = array("d", values)
     except (KeyError, TypeError, OverflowError):
         return array("d", [_figure(row.get(outer), inner) for row in rows])
-    if column and not (-MOST < min(column) and max(column) < MOST and sum(column) < math.inf):
+    if column and not (min(column) > -MOST and max(column) < MOST and sum(column) < math.inf):
         return array("d", map(number, column))
     return column
 

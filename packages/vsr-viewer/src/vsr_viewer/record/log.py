@@ -205,6 +205,6 @@ class Log:
             return
         if self.last_time is not None:
             passed = time - self.last_time
-            if 0 < passed <= PAUSE + (own if own > 0 else 0):
+            if 0 < passed <= PAUSE + (max(0, own)):
                 self.seconds += passed
         self.last_time = time

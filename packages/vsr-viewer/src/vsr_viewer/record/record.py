@@ -145,21 +145,15 @@ class RunReader:
         return tuple(_stamp(self.root / name) for name in (*names, f"{FOLDER}/{ANIMATION}"))
 
 
-def is_run(folder: Path) -> bool:
-    """Whether a run has started in a folder."""
-    names = (SETTINGS, METRICS, CHECKPOINTS)
-    with contextlib.suppress(OSError, ValueError):
-        return any((folder / name).exists() for name in names)
-    return False
-
-
 def _damage(log: Log) -> list[str]:
     told = []
     if log.damaged:
         many = "line is" if log.damaged == 1 else "lines are"
         told.append(f"{METRICS}: {log.damaged:,} {many} damaged and left out")
     if log.left_out:
-        told.append(f"{METRICS}: it is so long that its first {log.left_out >> 20:,} MiB are left out")
+        told.append(
+            f"{METRICS}: it is so long that its first {log.left_out >> 20:,} MiB are left out"
+        )
     return told
 
 

@@ -101,7 +101,9 @@ def read_strip(root: Path, name: str) -> Strip:
         panels=panels,
         details=_at_pixels(_cut(sheet, facts.get("details")), panels),
         psnr={
-            each: number(psnr.get(each)) for each in PANELS if isinstance(psnr, dict) and each in psnr
+            each: number(psnr.get(each))
+            for each in PANELS
+            if isinstance(psnr, dict) and each in psnr
         },
         whole=None if panels else sheet,
     )
