@@ -25,6 +25,7 @@ from vsr_train.report.terminal import Terminal
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validation
 from vsr_train.watch import Judgement
+from vsr_viewer import PAGE, PageWriter
 
 BOARD: Final = "TensorBoard's files"
 
@@ -61,6 +62,7 @@ class Report:
         self._verdict = verdict
         self._failed: set[str] = set()
         self._terminal = Terminal(console, settings, about, weights, start_step)
+        self._page = PageWriter(folder.path)
         self._board: Board | None = None
         if settings.run.tensorboard:
             self.attempt(BOARD, partial(self._open_board, start_step))
@@ -79,6 +81,7 @@ class Report:
         self._terminal.stop()
         if self._board is not None:
             self.attempt(BOARD, self._board.close)
+        self.attempt(PAGE, partial(self._page.write, has_ended=True))
 
     def say(self, line: str) -> None:
         """Print a line, above what is drawn where there is a terminal."""
@@ -140,6 +143,7 @@ class Report:
         shown = validation.comparisons
         write = partial(write_pictures, self._folder.pictures, step, shown, best_step)
         self.attempt("pictures", write)
+        self.attempt(PAGE, self._page.write)
 
     def log_verdict(self, step: int, judgement: Judgement) -> None:
         """Tell whether the run learns, now that this has changed."""

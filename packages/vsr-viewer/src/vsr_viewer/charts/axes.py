@@ -64,10 +64,9 @@ def logarithmic(low: float, high: float, count: int) -> Axis:
     bottom = max(math.log10(low), top - MOST_DECADES)
     pad = max(PAD * (top - bottom), 0.03)
     bottom, top = bottom - pad, top + pad
-    for parts in ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,)):
-        ticks = _log_ticks(bottom, top, parts)
-        if len(ticks) <= count + 2:
-            break
+    ways = ((1, 2, 3, 4, 5, 6, 7, 8, 9), (1, 2, 5), (1, 3), (1,))
+    every = [_log_ticks(bottom, top, parts) for parts in ways]
+    ticks = next((some for some in every if len(some) <= count + 2), every[-1])
     if len(ticks) > count + 2:
         ticks = ticks[:: -(-len(ticks) // count)]
     if len(ticks) < 2:  # the range is narrower than any two of them

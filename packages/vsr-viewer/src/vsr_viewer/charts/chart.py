@@ -111,7 +111,8 @@ def _legend(one: Series, chart: Chart) -> str:
     return (
         f'<li class="{one.style}"><svg class="key" width="22" height="10" aria-hidden="true">'
         f'<line class="{"level" if one.is_level else "line"}" x1="1" x2="21" y1="5" y2="5"/></svg>'
-        f'<span>{shown(one.name, 60)}</span> <b class="value">{written(last, chart.figure)}</b></li>'
+        f"<span>{shown(one.name, 60)}</span> "
+        f'<b class="value">{written(last, chart.figure)}</b></li>'
     )
 
 

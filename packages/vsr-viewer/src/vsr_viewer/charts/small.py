@@ -1,4 +1,4 @@
-"""Small drawings: how far a run is, a curve beside its name, what its watch said, memory as bars."""
+"""Small drawings: how far a run is, a curve beside its name, verdicts and memory as bars."""
 
 import math
 from collections.abc import Sequence

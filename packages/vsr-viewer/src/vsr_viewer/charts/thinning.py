@@ -79,4 +79,6 @@ def _buckets(steps: Sequence[int], buckets: int) -> Iterator[tuple[int, int]]:
 
 
 def _known(values: Sequence[float]) -> Sequence[float]:
-    return [value for value in values if value == value] if math.isnan(sum(values)) else values  # noqa: PLR0124 - NaN differs from itself
+    if not math.isnan(sum(values)):  # nearly always
+        return values
+    return [value for value in values if not math.isnan(value)]

@@ -22,13 +22,15 @@ def samples(runs: Sequence[Compared], sources: Sources) -> tuple[str, list[str]]
     if not parts:
         return '<p class="faint">These runs share no picture.</p>', wrong
     more = (
-        f'<p class="small faint">{count(left_out, "sample")} more would make this page too large.</p>'
+        f'<p class="small faint">{count(left_out, "sample")} more would make this page too large.'
+        "</p>"
         if left_out
         else ""
     )
     return (
         '<p class="faint small">Each run at its best validation that has pictures. PSNR is that of '
-        'what is shown. <span class="scripted">Drag across a picture, or use the arrow keys.</span></p>'
+        'what is shown. <span class="scripted">Drag across a picture, or use the arrow keys.</span>'
+        "</p>"
         f'<div class="samples">{"".join(parts)}</div>{more}'
     ), wrong
 

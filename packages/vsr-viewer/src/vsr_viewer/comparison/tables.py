@@ -36,7 +36,8 @@ def key(one: Compared) -> str:
     """Return a run's name with the colour of its curves."""
     return (
         f'<span class="run {one.style}"><svg class="key" width="22" height="10" aria-hidden="true">'
-        f'<line class="line" x1="1" x2="21" y1="5" y2="5"/></svg><span>{shown(one.label, 100)}</span></span>'
+        '<line class="line" x1="1" x2="21" y1="5" y2="5"/></svg>'
+        f"<span>{shown(one.label, 100)}</span></span>"
     )
 
 
@@ -48,9 +49,10 @@ def figures(runs: Sequence[Compared], now: float) -> str:
     return (
         '<p class="small faint">PSNR in dB; at the best validation, and at the last. '
         "<b>★</b> is the best of these runs.</p>"
-        '<div class="scroll"><table class="runs"><thead><tr><th scope="col">run</th><th>verdict</th>'
-        f'{heads}<th class="n">step</th><th class="n">parameters</th><th class="n">time</th></tr>'
-        f"</thead><tbody>{rows}</tbody></table></div>{_measured_alike(runs)}"
+        '<div class="scroll"><table class="runs"><thead><tr><th scope="col">run</th>'
+        f'<th>verdict</th>{heads}<th class="n">step</th><th class="n">parameters</th>'
+        f'<th class="n">time</th></tr></thead><tbody>{rows}</tbody></table></div>'
+        f"{_measured_alike(runs)}"
     )
 
 

@@ -61,7 +61,8 @@ def _gain(row: tuple[str, Mapping[str, Any]]) -> float:
 def _table(rows: Sequence[tuple[str, Mapping[str, Any]]]) -> str:
     heads = "".join(f'<th class="{style}" scope="col">{name}</th>' for name, style in _HEADS)
     body = "".join(_row(name, figures) for name, figures in rows)
-    return f'<table><thead><tr><th scope="col">clip</th>{heads}</tr></thead><tbody>{body}</tbody></table>'
+    head = f'<thead><tr><th scope="col">clip</th>{heads}</tr></thead>'
+    return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
 def _row(name: str, figures: Mapping[str, Any]) -> str:

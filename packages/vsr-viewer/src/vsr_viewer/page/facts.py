@@ -119,6 +119,8 @@ def _row(path: str, value: Any, default: Any) -> str:
     fact = facts().get(path)
     doc = _with_code(fact.doc) if fact else "not a setting of this version"
     return (
-        f'<tr><th scope="row"><code>{shown(path, 80)}</code></th><td><code>{written(value)}</code></td>'
-        f'<td class="faint"><code>{written(default)}</code></td><td class="wide small">{doc}</td></tr>'
+        f'<tr><th scope="row"><code>{shown(path, 80)}</code></th>'
+        f"<td><code>{written(value)}</code></td>"
+        f'<td class="faint"><code>{written(default)}</code></td>'
+        f'<td class="wide small">{doc}</td></tr>'
     )

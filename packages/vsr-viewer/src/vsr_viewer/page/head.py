@@ -1,5 +1,6 @@
-"""The top of a run's page: what it is, whether it learns, how far it is, and what it has come to."""
+"""The top of a run's page: what it is, whether it learns, how far it is, what it came to."""
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -36,7 +37,8 @@ def verdict_chip(record: Record) -> str:
     if verdict is None:
         return '<span class="chip">not judged yet</span>'
     style = VERDICTS.get(verdict.verdict, "")
-    return f'<span class="chip {style}" title="{shown(verdict.why)}">{shown(verdict.verdict, 40)}</span>'
+    word = shown(verdict.verdict, 40)
+    return f'<span class="chip {style}" title="{shown(verdict.why)}">{word}</span>'
 
 
 def state_chip(state: State) -> str:
@@ -55,7 +57,8 @@ def missing(first: Sequence[str], then: Sequence[str]) -> str:
     more = len(told) - MOST_MISSING
     items = "".join(f"<li>{shown(each)}</li>" for each in told[:MOST_MISSING])
     rest = f"<li>and {more:,} more</li>" if more > 0 else ""
-    return f'<p class="faint">This page lacks what could not be read:</p><ul class="small">{items}{rest}</ul>'
+    lead = '<p class="faint">This page lacks what could not be read:</p>'
+    return f'{lead}<ul class="small">{items}{rest}</ul>'
 
 
 def _what(record: Record) -> str:
@@ -72,7 +75,8 @@ def _how_far(record: Record) -> str:
     if most is None:
         return f'<p class="small">step {step:,}</p>' if step else ""
     told = f"step {step:,} of {most:,}"
-    return f'{progress(step / most, told)}<p class="small far"><span>{told}</span><span>{step / most:.0%}</span></p>'
+    part = f'<p class="small far"><span>{told}</span><span>{min(step / most, 1):.0%}</span></p>'
+    return progress(step / most, told) + part
 
 
 def _tiles(record: Record, state: State) -> str:
@@ -102,6 +106,6 @@ def _tiles(record: Record, state: State) -> str:
 
 
 def _sign(value: float | None) -> str:
-    if value is None or value != value:  # noqa: PLR0124 - NaN differs from itself
+    if value is None or math.isnan(value):
         return ""
     return "good" if value > 0 else "refused"

@@ -71,7 +71,8 @@ def _bars(predicted: Mapping[str, int], measured: list[tuple[str, int]], budget:
             (name, size, bar([(size, "measured", name)], most, budget, f"{name}: {size:,} MiB"))
         )
     shown_rows = "".join(
-        f'<div class="measure"><p class="small far"><span>{name}</span><b>{size:,} MiB</b></p>{drawing}</div>'
+        f'<div class="measure"><p class="small far"><span>{name}</span><b>{size:,} MiB</b></p>'
+        f"{drawing}</div>"
         for name, size, drawing in rows
     )
     limit = (
@@ -95,20 +96,22 @@ def _tables(
         for place, (name, size) in enumerate(predicted.items())
     )
     if predicted:
-        rows += f'<tr class="sum"><th scope="row">in all</th><td class="n">{sum(predicted.values()):,}</td></tr>'
+        total = f"{sum(predicted.values()):,}"
+        rows += f'<tr class="sum"><th scope="row">in all</th><td class="n">{total}</td></tr>'
     pairs = [("predicted", "predicted_allocated_mib", "allocated_mib", "allocated")]
     pairs.append(("predicted", "predicted_reserved_mib", "reserved_mib", "reserved"))
     told = "".join(_pair(record.rehearsal, want, got, name) for _, want, got, name in pairs)
     is_cpu = not record.rehearsal and any("process" in name for name, _ in measured)
     note = (
-        "On the CPU nothing tells a step's memory from the rest of the process, so that the two bars "
-        "do not compare."
+        "On the CPU nothing tells a step's memory from the rest of the process, so that the two "
+        "bars do not compare."
         if is_cpu
         else ""
     )
     unlimited = "" if budget else "This run is planned for no card, and so for no budget."
     told += f'<p class="small faint">{" ".join(each for each in (note, unlimited) if each)}</p>'
-    table = f'<table><thead><tr><th>predicted for</th><th class="n">MiB</th></tr></thead><tbody>{rows}</tbody></table>'
+    head = '<thead><tr><th>predicted for</th><th class="n">MiB</th></tr></thead>'
+    table = f"<table>{head}<tbody>{rows}</tbody></table>"
     return f'<div class="two">{table if predicted else ""}<div>{told}</div></div>'
 
 

@@ -102,5 +102,6 @@ def _over_the_run(animation: Encoded | None, sources: Sources, *, is_there: bool
         '<details id="animation" open><summary>One detail, from bicubic by every validation to the '
         f'ground truth</summary><figure><img class="over" src="{addresses[0]}" '
         f'width="{animation.width}" height="{animation.height}" '
-        'alt="A detail as the network drew it at one validation after the other"></figure></details>'
+        'alt="A detail as the network drew it at one validation after the other"></figure>'
+        "</details>"
     )

@@ -90,7 +90,8 @@ def samples_html(chosen: Chosen, sources: Sources) -> str:
         "they are in the run's folder, under <code>pictures</code>.</p>"
     )
     return (
-        f'<p class="faint small">Validation of step {chosen.step or 0:,}. PSNR is that of what is shown. '
+        f'<p class="faint small">Validation of step {chosen.step or 0:,}. PSNR is that of what is '
+        "shown. "
         '<span class="scripted">Drag across a picture, or use the arrow keys.</span></p>'
         f'<div class="samples">{"".join(parts)}</div>{told if left_out else ""}'
     )
@@ -172,7 +173,10 @@ def _figure(sample: Sample, place: int, layer: Layer, addresses: Iterator[str]) 
     size = f'width="{picture.width}" height="{picture.height}"'
     images = f'<img class="whole" src="{next(addresses)}" {size} alt="{what}" draggable="false">'
     if detail is not None:
-        images += f'<img class="detail" src="{next(addresses)}" {size} alt="{what}, a detail" draggable="false">'
+        images += (
+            f'<img class="detail" src="{next(addresses)}" {size} alt="{what}, a detail" '
+            'draggable="false">'
+        )
     is_known = layer.psnr is not None and not math.isnan(layer.psnr)
     score = f" <b>{decimals(layer.psnr, 2, 'dB')}</b>" if is_known else ""
     return (
@@ -209,6 +213,6 @@ def _whole(strip: ShownStrip, picture: Encoded, address: str) -> str:
     return (
         f'<article class="sample plain"><h3>{shown(strip.clip)}</h3><figure><img class="whole" '
         f'src="{address}" width="{picture.width}" height="{picture.height}" '
-        f'alt="{shown(strip.clip)}"><figcaption>bicubic, output and ground truth, as a version before '
-        "wrote them</figcaption></figure></article>"
+        f'alt="{shown(strip.clip)}"><figcaption>bicubic, output and ground truth, as a version '
+        "before wrote them</figcaption></figure></article>"
     )

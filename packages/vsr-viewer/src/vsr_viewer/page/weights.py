@@ -51,6 +51,7 @@ def path_of(record: Record) -> PurePath:
 
 def _command(what: str, line: str) -> str:
     return (
-        f'<p class="small">{what}</p><div class="command"><pre><code>{shown(line, 600)}</code></pre>'
+        f'<p class="small">{what}</p><div class="command">'
+        f"<pre><code>{shown(line, 600)}</code></pre>"
         '<button type="button" class="copy scripted">copy</button></div>'
     )

@@ -57,7 +57,7 @@ class Columns:
 
     def last(self, name: str) -> float | None:
         """Return the latest figure that is known."""
-        return next((value for value in reversed(self._values[name]) if value == value), None)  # noqa: PLR0124 - NaN differs from itself
+        return next((each for each in reversed(self._values[name]) if not math.isnan(each)), None)
 
     def best(self, name: str) -> int | None:
         """Return the place of the highest figure, the first of equal ones."""

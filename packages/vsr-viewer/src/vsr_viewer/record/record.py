@@ -4,6 +4,7 @@ Every file may be missing, cut short, damaged, foreign or of a version before.
 """
 
 import contextlib
+import math
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -90,7 +91,7 @@ class Record:
         if term == "plain":  # it is weighted itself
             return 1.0 if self.settings.get("loss") else None
         weight = number(self.setting("loss", f"{term}_weight"))
-        return weight if weight == weight else None  # noqa: PLR0124 - NaN differs from itself
+        return None if math.isnan(weight) else weight
 
 
 class RunReader:

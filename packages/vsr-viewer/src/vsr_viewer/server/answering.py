@@ -72,9 +72,7 @@ class Answers:
             return Answer(405, b"runs are looked at here, and nothing is changed\n", headers=allow)
         if self._hosts is not None and host_of(sent.get("host", "")) not in self._hosts:
             return Answer(403, b"this server answers to localhost alone\n")
-        found = self._found(target)
-        if found is None:
-            return Answer(404, b"there is nothing here\n")
+        found = self._found(target) or Answer(404, b"there is nothing here\n")
         tag = found.headers.get("ETag", "")
         if tag and tag in _tags(sent.get("if-none-match", "")):
             return Answer(304, headers=found.headers)
@@ -84,21 +82,20 @@ class Answers:
         if not target.startswith("/") or len(target) > LONGEST_TARGET:
             return None
         path, _, query = target.partition("?")
-        names = [os.fsdecode(unquote_to_bytes(part)) for part in path.split("/")[1:]]
-        match names:
+        found: Answer | None = None
+        match [os.fsdecode(unquote_to_bytes(part)) for part in path.split("/")[1:]]:
             case [""]:
-                return _page(self._pages.index())
+                found = _page(self._pages.index())
             case ["runs", name, ""]:
-                return _page(self._pages.run(name))
+                found = _page(self._pages.run(name))
             case ["compare"]:
-                return _page(self._pages.comparison(_chosen(query)))
+                found = _page(self._pages.comparison(_chosen(query)))
             case ["pictures", name] if match := _PICTURE.fullmatch(name):
-                return _picture(self._pages.picture(match[1]))
+                found = _picture(self._pages.picture(match[1]))
             case [name] if name in _ASSETS:
                 body = asset(name).encode()
-                return Answer(200, body, _ASSETS[name], _headers(tag_of(body), FRESH))
-            case _:
-                return None
+                found = Answer(200, body, _ASSETS[name], _headers(tag_of(body), FRESH))
+        return found
 
 
 def host_of(header: str) -> str:

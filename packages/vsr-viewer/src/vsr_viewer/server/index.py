@@ -9,7 +9,7 @@ from vsr_viewer.charts import progress, spark
 from vsr_viewer.figures import count, moment, signed
 from vsr_viewer.page import Section, document, state_of, verdict_chip
 from vsr_viewer.record import Record
-from vsr_viewer.text import shown
+from vsr_viewer.text import plain, shown
 
 
 @dataclass(frozen=True)
@@ -38,17 +38,18 @@ def row_of(name: str, address: str, record: Record, now: float) -> Row:
     order = (0 if is_running else 1, 0.0 if is_running else -when, name)
     network = record.about.get("network")
     what = f' <span class="faint small">{shown(network, 40)}</span>' if network else ""
-    age = (
-        f'<time class="faint small" data-time="{when:.0f}" title="{moment(when)}">{moment(when)}</time>'
-        if when
-        else ""
+    at = moment(when)
+    age = f'<time class="faint small" data-time="{when:.0f}" title="{at}">{at}</time>'
+    pick = (
+        f'<input type="checkbox" name="run" value="{shown(name)}">' if plain(name) == name else ""
     )
     text = (
-        f'<li class="card"><label class="pick"><input type="checkbox" name="run" value="{shown(name)}">'
-        f'<span class="hidden">compare {shown(name)}</span></label>'
-        f'<div class="who"><a href="{address}"><b>{shown(name)}</b></a>{what}'
-        f'<div class="chips">{verdict_chip(record)}<span class="chip {state.style}">{state.word}</span>'
-        f"</div></div>{_how_far(record, state.told)}{_gain(record)}{age}</li>"
+        f'<li class="card"><label class="pick">{pick}'
+        f'<span class="hidden">compare {shown(name)}</span></label><div class="who">'
+        f'<a href="{address}"><b>{shown(name)}</b></a>{what}'
+        f'<div class="chips">{verdict_chip(record)}<span class="chip {state.style}">{state.word}'
+        f"</span></div></div>{_how_far(record, state.told)}{_gain(record)}"
+        f"{age if when else ''}</li>"
     )
     return Row(order, text, state.until)
 

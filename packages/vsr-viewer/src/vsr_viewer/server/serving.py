@@ -4,6 +4,7 @@ import ipaddress
 import os
 import socket
 import sys
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,11 +65,11 @@ class RunServer(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = "localhost", self.server_address[1]
 
-    def handle_error(self, request: Any, client_address: Any) -> None:
+    def handle_error(self, *_: Any) -> None:
         """Say what went wrong in a line; nothing of a browser that left."""
         error = sys.exception()
         if not isinstance(error, ConnectionError | TimeoutError):
-            print(f"error: an answer failed ({type(error).__name__}: {error})", file=sys.stderr)
+            complain(f"an answer failed ({error!r})")
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -87,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             answer = answers.answer(self.command, self.path, dict(self.headers.items()))
         except Exception as error:  # noqa: BLE001 - one page fails, the server goes on
-            print(f"error: {self.path!r} cannot be shown ({error!r})", file=sys.stderr)
+            complain(f"{self.path!r} cannot be shown ({error!r})")
             answer = Answer(500, b"this cannot be shown; the server's terminal says why\n")
         self._send(answer)
 
@@ -109,6 +110,13 @@ class _Handler(BaseHTTPRequestHandler):
 
     def log_message(self, *_: Any) -> None:
         """Say nothing of every request."""
+
+
+def complain(what: str) -> None:
+    """Say on the terminal what went wrong; a terminal that is gone changes nothing."""
+    with suppress(OSError, ValueError, AttributeError):
+        sys.stderr.write(f"error: {what}\n")
+        sys.stderr.flush()
 
 
 def is_loopback(host: str) -> bool:
