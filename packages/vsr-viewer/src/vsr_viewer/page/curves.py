@@ -1,6 +1,5 @@
 """A run's figures over its steps."""
 
-import math
 from collections.abc import Iterator
 from typing import Final
 
@@ -92,11 +91,10 @@ def _gradient(record: Record) -> Chart:
     rows = record.log.training
     series = [_series("norm", rows, "grad_norm", "s0")]
     clip = record.setting("train", "grad_clip")
-    if isinstance(clip, int | float) and 0 < clip < math.inf and rows.steps:
-        at = max(v for v in (*rows["grad_norm"], 0.0) if not math.isnan(v))
-        if at > clip / 3:  # else a line far above the curve would flatten it
-            ends = [rows.steps[0], rows.steps[-1]]
-            series.append(Series("clipped from", thinned(ends, [clip] * 2, 2), "s1", is_level=True))
+    highest = max(series[0].curve.values, default=0.0)
+    if isinstance(clip, int | float) and 0 < clip < 3 * highest:  # else it would flatten the curve
+        ends = [rows.steps[0], rows.steps[-1]]
+        series.append(Series("clipped from", thinned(ends, [clip] * 2, 2), "s1", is_level=True))
     return Chart("Gradient norm", "before clipping, logarithmic", series, "fixed 3", is_log=True)
 
 

@@ -10,7 +10,7 @@ from vsr_viewer.page.facts import about, settings
 from vsr_viewer.page.head import head, missing
 from vsr_viewer.page.memory import memory
 from vsr_viewer.page.samples import Chosen, samples_html, samples_of
-from vsr_viewer.page.state import state_of
+from vsr_viewer.page.state import State, state_of
 from vsr_viewer.page.watch import watch
 from vsr_viewer.page.weights import weights
 from vsr_viewer.pictures import Embedded, Encoded, Linked, Shelf, Sources
@@ -33,13 +33,15 @@ def page_on_its_own(record: Record, shelf: Shelf, now: float, *, has_ended: bool
         has_ended: whether the run itself says that it has.
     """
     chosen = samples_of(record, shelf)
-    without = _page(record, chosen, now, "", "", has_ended=has_ended, served=False)
-    room = LIMIT - MARKUP - len(without.encode())
+    state = state_of(record, now, has_ended=has_ended)
+    rest = _without_pictures(record, chosen)
+    bare = _page(record, state, "", "", rest, served=False)
+    room = LIMIT - MARKUP - len(bare.encode())
     animation = shelf.animation() if record.has_animation else None
     reserved = Embedded(int(room * MOST_OF_ROOM))
     over = _over_the_run(animation, reserved, is_there=record.has_animation)
     samples = samples_html(chosen, Embedded(room - len(over)))
-    return _page(record, chosen, now, samples, over, has_ended=has_ended, served=False)
+    return _page(record, state, samples, over, rest, served=False)
 
 
 def page_from_server(record: Record, shelf: Shelf, now: float, sources: Linked, crumb: str) -> str:
@@ -56,25 +58,12 @@ def page_from_server(record: Record, shelf: Shelf, now: float, sources: Linked, 
     samples = samples_html(chosen, sources)
     animation = shelf.animation() if record.has_animation else None
     over = _over_the_run(animation, sources, is_there=record.has_animation)
-    return _page(record, chosen, now, samples, over, served=True, crumb=crumb)
+    rest = _without_pictures(record, chosen)
+    return _page(record, state_of(record, now), samples, over, rest, served=True, crumb=crumb)
 
 
-def _page(
-    record: Record,
-    chosen: Chosen,
-    now: float,
-    samples: str,
-    over: str,
-    *,
-    served: bool,
-    has_ended: bool = False,
-    crumb: str = "",
-) -> str:
-    state = state_of(record, now, has_ended=has_ended)
-    none = '<p class="faint">There are no pictures yet: the first validation makes them.</p>'
-    sections = [
-        Section("samples", "Before and after", samples or none),
-        Section("over-the-run", "Over the run", over),
+def _without_pictures(record: Record, chosen: Chosen) -> list[Section]:
+    return [
         Section("curves", "Curves", curves(record)),
         Section("clips", "Clip by clip", clips(record)),
         Section("memory", "Memory", memory(record)),
@@ -83,6 +72,24 @@ def _page(
         Section("settings", "Settings", settings(record)),
         Section("weights", "Use the weights", weights(record)),
         Section("missing", "Not shown", missing(record.missing, chosen.wrong), is_listed=False),
+    ]
+
+
+def _page(
+    record: Record,
+    state: State,
+    samples: str,
+    over: str,
+    rest: list[Section],
+    *,
+    served: bool,
+    crumb: str = "",
+) -> str:
+    none = '<p class="faint">There are no pictures yet: the first validation makes them.</p>'
+    sections = [
+        Section("samples", "Before and after", samples or none),
+        Section("over-the-run", "Over the run", over),
+        *rest,
     ]
     top = Section("top", "", head(record, state) + links(sections))
     return document(record.name, [top, *sections], served=served, crumb=crumb)

@@ -29,6 +29,8 @@ LONGEST_TARGET: Final = 8192
 
 _PICTURE: Final = re.compile(r"([0-9a-f]{32})\.webp")
 
+_HOST: Final = re.compile(r"(\[[0-9a-f:.]+\]|[^:]+)(:[0-9]*)?")
+
 _ASSETS: Final = {
     "page.css": "text/css; charset=utf-8",
     "page.js": "text/javascript; charset=utf-8",
@@ -99,11 +101,9 @@ class Answers:
 
 
 def host_of(header: str) -> str:
-    """Return the host that a request is addressed to, without its port."""
-    text = header.strip().lower()
-    if text.startswith("["):
-        return text.partition("]")[0] + "]"
-    return text.partition(":")[0]
+    """Return the host that a request is addressed to, without its port; empty where it is none."""
+    match = _HOST.fullmatch(header.strip().lower())
+    return match[1] if match else ""
 
 
 def _chosen(query: str) -> list[str]:

@@ -24,7 +24,7 @@ MOST_PAGES: Final = 32
 MOST_COMPARED: Final = 24
 
 PATIENCE: Final = 1.5
-"""Seconds after which the list of runs names those that were not read yet, and reads no more."""
+"""Seconds after which the list of runs reads no more, and names those that were not read yet."""
 
 CRUMB: Final = '<p class="crumb"><a href="/">← all runs</a></p>'
 
@@ -71,9 +71,11 @@ class Pages:
     def index(self) -> Kept:
         """Return the list of all runs."""
         rows, unread = [], []
-        began = self._clock()
+        began, read = self._clock(), 0
         for name in self._runs.names():
-            row = self._row(name, may_read=self._clock() - began < PATIENCE)
+            before = self._rows.get(name)
+            row = self._row(name, may_read=not read or self._clock() - began < PATIENCE)
+            read += self._rows.get(name) is not before
             if row is None:
                 unread.append(name)
             else:
