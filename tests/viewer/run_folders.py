@@ -1,4 +1,4 @@
-"""Runs as training would leave them, made in milliseconds: settings, rows, pictures and the rest."""
+"""Runs as training would leave them, made in milliseconds: settings, rows and pictures."""
 
 import json
 import math
@@ -70,7 +70,7 @@ def rows_of(steps, val_every=100, log_every=10, clips=("chelsea", "coffee"), gai
     rows, began = [], NOW - 2 * (steps // log_every)
     for step in range(log_every, steps + 1, log_every):
         time = began + 2 * step // log_every
-        loss = {name: 0.03 / (1 + step / 200) for name in ("l1", "ms", "grad", "perceptual")}
+        loss = dict.fromkeys(("l1", "ms", "grad", "perceptual"), 0.03 / (1 + step / 200))
         loss |= {"plain": loss["l1"], "total": 2.1 * loss["l1"]}
         rows.append({
             "kind": "train", "step": step, "time": time, "loss": loss, "lr": 3e-3 / step,

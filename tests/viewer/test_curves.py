@@ -1,4 +1,4 @@
-"""Curves keep their extremes however few points a screen has, and axes are written in round numbers."""
+"""Curves keep their extremes however few points a screen has; axes have round numbers."""
 
 import math
 import re
@@ -121,3 +121,13 @@ def test_figures_are_words():
         "5 s", "3 min 20 s", "2 h 1 min", "2 d 7 h", "–", "–",
     ]  # fmt: skip
     assert [signed(each, 2) for each in (1.234, -0.5, math.nan)] == ["+1.23 dB", "−0.50 dB", "–"]
+
+
+def test_a_curve_of_many_points_has_a_band_from_its_least_to_its_largest():
+    values = [1.0, 9.0, 2.0, math.nan, math.nan, math.nan, 4.0, 4.0, 4.0]
+    curve = thinned(list(range(0, 90, 10)), values, 3)
+    assert curve.line[::2] == ((20, 4.0), (80, 4.0))
+    assert math.isnan(curve.line[1][1])
+    assert curve.band[0] == (20, 1.0, 9.0)
+    html = drawn(Chart("Loss", "", [Series("l1", curve, "s1")], "fixed 2"), 0, 80)
+    assert 'class="band s1" d="M20 9L80 4L80 4L20 1Z"' in html

@@ -6,6 +6,8 @@ import os
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 from viewer.run_folders import NOW, rows_of, validation, verdict, write_rows, write_run, write_strip
 from viewer.sound_html import Sound
 
@@ -35,7 +37,9 @@ def shown(folder, now=NOW):
 
 ANY_JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 """NaN and infinities among them, as versions before wrote."""
@@ -71,8 +75,12 @@ def damaged(draw, sound):
             return b""
         case "toml":
             name = draw(st.sampled_from(["model", "loss", "train", "run", "hardware", "x"]))
-            value = draw(st.sampled_from(["1", "nan", "'<b>'", "[[1]]", "{a = 1}", "1979-05-27", "-inf"]))
-            key = draw(st.sampled_from(["dir", "max_steps", "preset", "l1_weight", "grad_clip", "y"]))
+            value = draw(
+                st.sampled_from(["1", "nan", "'<b>'", "[[1]]", "{a = 1}", "1979-05-27", "-inf"])
+            )
+            key = draw(
+                st.sampled_from(["dir", "max_steps", "preset", "l1_weight", "grad_clip", "y"])
+            )
             return f"[{name}]\n{key} = {value}\n".encode()
         case _:
             return draw(st.binary(max_size=200))
@@ -241,8 +249,9 @@ def test_a_strip_is_cut_where_it_says_and_shown_whole_where_it_does_not(tmp_path
         ("bicubic", "output", "ground truth"), (64, 64)
     )
     assert strip.details["output"].size == (16, 16)
-    assert strip.details["output"].tobytes() == strip.panels["output"].crop((0, 0, 16, 16)).tobytes()
-    from PIL import Image
+    assert (
+        strip.details["output"].tobytes() == strip.panels["output"].crop((0, 0, 16, 16)).tobytes()
+    )
 
     with Image.open(path) as sheet:
         sheet.crop((0, 0, 90, 40)).save(path)  # without its chunk
@@ -256,3 +265,44 @@ def test_what_the_watch_said_last_is_the_verdict(tmp_path):
     write_rows(tmp_path, [*rows_of(50), verdict(50, "stagnating", NOW, "not learning: <b>")])
     assert RunReader(tmp_path).read().verdict.verdict == "stagnating"
     assert "not learning: <b>" in shown(tmp_path)
+
+
+BOXES = st.fixed_dictionaries({
+    name: st.lists(st.integers(-5, 300) | st.floats() | st.text(max_size=2), max_size=5) | ANY_JSON
+    for name in ("bicubic", "output", "ground truth")
+})  # fmt: skip
+
+
+@given(boxes=BOXES | ANY_JSON, facts=ANY_JSON)
+def test_a_strip_that_says_anything_of_its_panels_is_cut_within_itself(
+    tmp_path_factory, boxes, facts
+):
+    folder = tmp_path_factory.mktemp("strip")
+    (folder / "pictures").mkdir()
+    told = {"panels": boxes, "details": boxes, "psnr": boxes, "clip": facts}
+    info = PngInfo()
+    info.add_itxt("vsr", json.dumps(told))
+    sheet = Image.new("RGB", (200, 60))
+    sheet.save(folder / "pictures" / "a-step-000000100.png", pnginfo=info)
+    strip = read_strip(folder, "a-step-000000100.png")
+    assert (strip.whole is None) == bool(strip.panels)
+    for panel in strip.panels.values():
+        assert 0 < panel.width <= 200
+        assert 0 < panel.height <= 60
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda png: png[:20], "it is cut short"),
+        (lambda png: b"GIF89a" + png[6:], "it is no PNG picture"),
+        (lambda png: png[:16] + b"\0\1\0\0\0\1\0\0" + png[24:], "it has 65536 × 65536 pixels"),
+        (lambda png: png[:60], "it is damaged: it is no sound PNG picture"),
+    ],
+)
+def test_what_is_no_sound_picture_is_refused_before_memory_is_taken(tmp_path, change, told):
+    path = write_strip(tmp_path, "a", 100, side=24)
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(UnreadableError) as refused:
+        read_strip(tmp_path, path.name)
+    assert str(refused.value) == told

@@ -1,4 +1,4 @@
-"""`python -m vsr_train report` and `serve`: one message and an exit code for what a user can cause."""
+"""`python -m vsr_train report` and `serve`: one message for what a user can cause."""
 
 import subprocess
 import sys

