@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Protocol
 
-from PIL import Image
+from PIL import Image, WebPImagePlugin
 
 from vsr_viewer.record import ANIMATION, FOLDER, Strip, UnreadableError, read_inside, read_strip
 
@@ -25,6 +25,9 @@ LARGEST_SIDE: Final = 960
 
 MOST_ANIMATION: Final = 8 << 20
 """Bytes of an animation."""
+
+_FORMAT: Final = WebPImagePlugin.WebPImageFile.format
+"""Imported by name: Pillow would import every format it knows to find this one."""
 
 _WEBP: Final = (b"RIFF", b"WEBP")
 
@@ -86,7 +89,7 @@ class Shelf:
             content = read_inside(self._root, f"{FOLDER}/{ANIMATION}", MOST_ANIMATION)
             if (content[:4], content[8:12]) != _WEBP:
                 return None
-            with Image.open(io.BytesIO(content), formats=["WEBP"]) as picture:
+            with Image.open(io.BytesIO(content), formats=[_FORMAT]) as picture:
                 width, height = picture.size
         except Exception:  # noqa: BLE001 - whatever a damaged file does to a decoder
             return None
@@ -130,7 +133,7 @@ def encode(picture: Image.Image) -> Encoded:
         picture = picture.copy()
         picture.thumbnail((LARGEST_SIDE, LARGEST_SIDE))
     buffer = io.BytesIO()
-    picture.save(buffer, "WEBP", quality=QUALITY, method=EFFORT)
+    picture.save(buffer, _FORMAT, quality=QUALITY, method=EFFORT)
     content = buffer.getvalue()
     return Encoded(_digest(content), content, *picture.size)
 

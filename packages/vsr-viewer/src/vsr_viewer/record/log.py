@@ -4,13 +4,13 @@ A row cut short is left for the next time; one that is damaged is counted and pa
 step that is not past the last one replace what they make again: the run went back.
 """
 
+import math
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
 
-from vsr_viewer.figures import is_known
 from vsr_viewer.record.columns import Columns, number
 from vsr_viewer.record.reading import MIB, UnreadableError, open_inside, parse
 
@@ -200,11 +200,13 @@ class Log:
             self.training.extend(steps, rows)
 
     def _count_time(self, row: Mapping[str, Any]) -> None:
-        time, own = number(row.get("time")), number(row.get("seconds"))
-        if not is_known(time):
+        time = number(row.get("time"))
+        if math.isnan(time):
             return
         if self.last_time is not None:
             passed = time - self.last_time
-            if 0 < passed <= PAUSE + (max(0, own)):
+            if passed > 0 and (
+                passed <= PAUSE or passed <= PAUSE + max(0.0, number(row.get("seconds")))
+            ):
                 self.seconds += passed
         self.last_time = time
