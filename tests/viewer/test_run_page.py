@@ -235,3 +235,12 @@ def test_an_animation_that_is_no_picture_is_said(tmp_path):
     for content in (b"RIFF----WEBPxxxx", b"no picture"):
         (folder / "pictures" / "over-the-run.webp").write_bytes(content)
         assert "is no sound picture" in Sound(page_of(folder)).text
+
+
+def test_a_long_run_s_curves_say_that_they_are_means(tmp_path):
+    write_rows(tmp_path, rows_of(9000, 1000, 10))
+    page = page_of(tmp_path)
+    assert "each of 30 steps; the band around it" in Sound(page).text
+    assert page.count('class="band') >= 4
+    write_rows(tmp_path, rows_of(900, 100, 10))
+    assert "the band around it" not in page_of(tmp_path)

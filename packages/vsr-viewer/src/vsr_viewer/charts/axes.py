@@ -69,7 +69,7 @@ def logarithmic(low: float, high: float, count: int) -> Axis:
     ticks = next((some for some in every if len(some) <= count + 2), every[-1])
     if len(ticks) > count + 2:
         ticks = ticks[:: -(-len(ticks) // count)]
-    if len(ticks) < 2:  # the range is narrower than any two of them
+    if top - bottom < 1:  # in less than a decade, evenly spaced figures are read more easily
         figures = linear(10**bottom, 10**top, count, tight=True)
         ticks = [(math.log10(at), label) for at, label in figures.ticks if at > 0]
     return Axis(bottom, top, tuple(ticks))

@@ -22,7 +22,7 @@ BELOW: Final = 22
 SIDE: Final = 1000
 """Of the plot's own coordinates."""
 
-FEW: Final = 60
+FEW: Final = 32
 """Points of a curve that are marked with a dot each, at most."""
 
 

@@ -15,8 +15,8 @@ from vsr_viewer.record import Columns
 MARKUP: Final = 250_000
 """Bytes that are kept for what stands around pictures."""
 
-POINTS: Final = 1200
-"""Of all curves of a chart together, at least 60 each."""
+POINTS: Final = 480
+"""Of all curves of a chart together where they are many, at least 60 each: more would be noise."""
 
 MOST_BANDS: Final = 3
 """Runs whose curves show what their means leave out; of more, bands would hide one another."""
@@ -103,5 +103,6 @@ def _rows(one: Compared, name: str) -> Columns:
 
 
 def _curve(rows: Columns, name: str, runs: int) -> Curve:
-    curve = thinned(rows.steps, rows[name], min(BUCKETS, max(60, POINTS // runs)))
-    return curve if runs <= MOST_BANDS else Curve(curve.line)
+    if runs <= MOST_BANDS:
+        return thinned(rows.steps, rows[name], BUCKETS)
+    return Curve(thinned(rows.steps, rows[name], max(60, POINTS // runs)).line)

@@ -13,8 +13,17 @@ BUCKETS: Final = 300
 def curves(record: Record) -> str:
     """Return a run's charts as HTML; empty where there are no figures."""
     first, last = span([record])
-    shown = [drawn(chart, first, last) for chart in _charts(record)]
-    return f'<div class="charts">{"".join(shown)}</div>' if any(shown) else ""
+    charts = list(_charts(record))
+    shown = [drawn(chart, first, last) for chart in charts]
+    if not any(shown):
+        return ""
+    is_thinned = any(one.curve.band for chart in charts for one in chart.series)
+    note = (
+        '<p class="small faint">A curve of many rows is their mean, each of '
+        f"{max(1, (last - first) // BUCKETS):,} steps; the band around it goes from the least to "
+        "the largest.</p>"
+    )
+    return f'{note if is_thinned else ""}<div class="charts">{"".join(shown)}</div>'
 
 
 def span(records: list[Record]) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """What the watch said over the run, and its diagnosis where it had reason for one."""
 
+import re
 from typing import Final
 
 from vsr_viewer.charts import phases
@@ -8,6 +9,10 @@ from vsr_viewer.record import Record
 from vsr_viewer.text import block, shown
 
 MOST_VERDICTS: Final = 60
+
+_HEADING: Final = re.compile(r"^#+ ([^\n]+)$", re.MULTILINE)
+_STRONG: Final = re.compile(r"\*\*([^*\n<]+)\*\*")
+"""What a diagnosis has of Markdown, as HTML leaves it."""
 
 _PHASES: Final = {
     "warming up": "v0",
@@ -54,4 +59,7 @@ def _history(record: Record) -> str:
 def _diagnosis(record: Record) -> str:
     if not record.diagnosis:
         return ""
-    return f'<h3>Diagnosis</h3><pre class="text">{block(record.diagnosis)}</pre>'
+    text = block(record.diagnosis)
+    for pattern in (_HEADING, _STRONG):
+        text = pattern.sub(r"<b>\1</b>", text)
+    return f'<h3>Diagnosis</h3><div class="text">{text}</div>'
