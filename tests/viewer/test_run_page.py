@@ -244,3 +244,12 @@ def test_a_long_run_s_curves_say_that_they_are_means(tmp_path):
     assert page.count('class="band') >= 4
     write_rows(tmp_path, rows_of(900, 100, 10))
     assert "the band around it" not in page_of(tmp_path)
+
+
+def test_pictures_that_cannot_be_shown_are_said_and_why(tmp_path):
+    folder = write_run(tmp_path / "run", steps=100)
+    for path in (folder / "pictures").iterdir():
+        path.write_bytes(b"no picture")
+    text = Sound(page_of(folder)).text
+    assert "No picture of the validation of step 100 can be shown" in text
+    assert "pictures/clip-0-step-000000100.png: it is cut short" in text

@@ -85,9 +85,8 @@ def _page(
     served: bool,
     crumb: str = "",
 ) -> str:
-    none = '<p class="faint">There are no pictures yet: the first validation makes them.</p>'
     sections = [
-        Section("samples", "Before and after", samples or none),
+        Section("samples", "Before and after", samples),
         Section("over-the-run", "Over the run", over),
         *rest,
     ]

@@ -10,7 +10,7 @@ from typing import Final
 
 from vsr_viewer.figures import count, decimals
 from vsr_viewer.pictures import Encoded, Shelf, ShownStrip, Sources
-from vsr_viewer.record import Record
+from vsr_viewer.record import FOLDER, Record
 from vsr_viewer.text import shown
 
 MOST_BUTTONS: Final = 4
@@ -71,6 +71,11 @@ def samples_of(record: Record, shelf: Shelf) -> Chosen:
     )
     earlier = {one.clip: one for one in found if one.step != latest}
     samples = [_sample(one, earlier.get(one.clip)) for one in now if _is_complete(one)]
+    wrong += [
+        f"{FOLDER}: the picture of {one.clip!r} has no bicubic and output of one size"
+        for one in now
+        if one.panels and not _is_complete(one)
+    ]
     return Chosen(samples, [one for one in now if one.whole is not None], wrong, latest)
 
 
@@ -83,25 +88,29 @@ def samples_html(chosen: Chosen, sources: Sources) -> str:
             parts.append(part)
         else:
             left_out += 1
+    if chosen.step is None:
+        return '<p class="faint">There are no pictures yet: the first validation makes them.</p>'
     if not parts and not left_out:
-        return ""
+        told = f"No picture of the validation of step {chosen.step:,} can be shown: see the end."
+        return f'<p class="faint">{told}</p>'
+    how = (
+        ' PSNR is that of what is shown. <span class="scripted">Drag across a picture, or use the '
+        "arrow keys.</span>"
+        if chosen.samples
+        else ""
+    )
     told = (
         f'<p class="small faint">{count(left_out, "sample")} more would make this page too large; '
         "they are in the run's folder, under <code>pictures</code>.</p>"
     )
     return (
-        f'<p class="faint small">Validation of step {chosen.step or 0:,}. PSNR is that of what is '
-        "shown. "
-        '<span class="scripted">Drag across a picture, or use the arrow keys.</span></p>'
+        f'<p class="faint small">Validation of step {chosen.step:,}.{how}</p>'
         f'<div class="samples">{"".join(parts)}</div>{told if left_out else ""}'
     )
 
 
 def sample_html(sample: Sample, sources: Sources) -> str:
-    """Return one sample as HTML; empty where its pictures have no room.
-
-    What may be missing is left out first: the details, then all but the layers that come first.
-    """
+    """Return one sample as HTML, without details where those have no room; empty where none is."""
     layers = sample.layers
     for tried in (layers, tuple(replace(layer, detail=None) for layer in layers)):
         pictures = [one for layer in tried for one in (layer.picture, layer.detail) if one]

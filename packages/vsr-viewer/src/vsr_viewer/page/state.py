@@ -37,7 +37,7 @@ def state_of(record: Record, now: float, *, has_ended: bool = False) -> State:
         has_ended: whether the run itself says that it has.
     """
     log, most = record.log, record.max_steps
-    written = moment(log.last_time)
+    written = "" if log.last_time is None else moment(log.last_time)
     if not log.last_step:
         return State("not begun", "", "no step is logged yet")
     if most is not None and log.last_step >= most:
