@@ -49,7 +49,9 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m vsr_train", description="Train a video super-resolution network."
+        prog="python -m vsr_train",
+        description="Train a video super-resolution network.",
+        epilog=f"Other commands, each with its own --help: {', '.join(COMMANDS)}.",
     )
     parser.add_argument("--settings", metavar="FILE", help="a TOML file, as in configs/")
     parser.add_argument(
