@@ -6,7 +6,7 @@ step that is not past the last one replace what they make again: the run went ba
 
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Final
@@ -78,7 +78,9 @@ class Log:
         self.last_time: float | None = None
         """When the latest row was written, in Unix seconds."""
         self._places: dict[int, tuple[int, int]] = {}  # of validation rows, by step
-        self._pending: list[tuple[int, Mapping[str, Any]]] = []
+        self._pending: list[Mapping[str, Any]] = []
+        self._pending_steps: list[int] = []
+        self._last_training = -1
         self._offset = 0
         self._identity: tuple[int, int] | None = None
         self._mark = b""
@@ -160,15 +162,23 @@ class Log:
     def _take(self, line: bytes) -> None:
         row = parse(line)
         step = row.get("step") if isinstance(row, dict) else None
-        if isinstance(step, float) and step.is_integer():
+        if type(step) is float and step.is_integer():
             step = int(step)
         if type(step) is not int or not 0 <= step <= LAST_STEP:
             self.damaged += bool(line.strip())
             return
-        self._count_time(row)
+        if row.get("kind") == "train":
+            if step <= self._last_training:
+                self._go_back(step)
+            self._last_training = step
+            self._pending_steps.append(step)
+            self._pending.append(row)
+            if len(self._pending) >= _AT_ONCE:
+                self._flush()
+            return
+        self._flush()
+        self._count_time([number(row.get("time"))], PAUSE + max(0.0, number(row.get("seconds"))))
         match row.get("kind"):
-            case "train":
-                self._take_training(step, row)
             case "validation":
                 self.validation.cut(step)
                 self.validation.extend([step], [row])
@@ -180,33 +190,27 @@ class Log:
             case _:  # of a later version
                 pass
 
-    def _take_training(self, step: int, row: Mapping[str, Any]) -> None:
-        last = self._pending[-1][0] if self._pending else None
-        if last is None and self.training.steps:
-            last = self.training.steps[-1]
-        if last is not None and step <= last:  # the run went back
-            self._flush()
-            self.training.cut(step)
-            self.validation.cut(step)
-            self.verdicts = [each for each in self.verdicts if each.step < step]
-        self._pending.append((step, row))
-        if len(self._pending) >= _AT_ONCE:
-            self._flush()
+    def _go_back(self, step: int) -> None:
+        """Forget what is made again."""
+        self._flush()
+        self.training.cut(step)
+        self.validation.cut(step)
+        self.verdicts = [each for each in self.verdicts if each.step < step]
 
     def _flush(self) -> None:
+        """Take up the training rows that were read: many at once cost less than one by one."""
         if self._pending:
-            steps, rows = zip(*self._pending, strict=True)
-            self._pending = []
-            self.training.extend(steps, rows)
+            self.training.extend(self._pending_steps, self._pending)
+            self._count_time(self.training["time"][-len(self._pending) :], PAUSE)
+            self._pending_steps, self._pending = [], []
 
-    def _count_time(self, row: Mapping[str, Any]) -> None:
-        time = number(row.get("time"))
-        if math.isnan(time):
-            return
-        if self.last_time is not None:
-            passed = time - self.last_time
-            if passed > 0 and (
-                passed <= PAUSE or passed <= PAUSE + max(0.0, number(row.get("seconds")))
-            ):
-                self.seconds += passed
-        self.last_time = time
+    def _count_time(self, times: Iterable[float], longest: float) -> None:
+        """Add what passed between rows, but for what is longer than a run goes without one."""
+        last = self.last_time
+        for time in times:
+            if math.isnan(time):
+                continue
+            if last is not None and 0 < time - last <= longest:
+                self.seconds += time - last
+            last = time
+        self.last_time = last
