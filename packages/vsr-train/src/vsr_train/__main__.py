@@ -17,6 +17,8 @@ from vsr_train.signals import Interrupted, Signals
 
 COMMANDS: Final = {
     "export": ("vsr_train.exporting", "write the averaged weights of a run's newest checkpoint"),
+    "report": ("vsr_viewer.commands.report", "write a run's page again, or several side by side"),
+    "serve": ("vsr_viewer.commands.serve", "show all runs of a folder in a browser, live"),
 }
 """First words that are commands: the module whose `main(arguments)` each is, and what it does."""
 

@@ -31,6 +31,7 @@ from vsr_train.signals import Action
 from vsr_train.step import TrainingState
 from vsr_train.validation import Validation
 from vsr_train.watch import Judgement, Snapshot
+from vsr_viewer import PAGE, PageWriter
 
 if TYPE_CHECKING:
     from vsr_train.report.board import Board
@@ -83,6 +84,7 @@ class Report:
         if start_step:
             self._tracker.recall(folder.rows())
         self._terminal = Terminal(console, self._tracker, stops)
+        self._page = PageWriter(folder.path)
         self._board: Board | None = None
         if settings.run.tensorboard and start_step < self._last_step:
             self.attempt(BOARD, partial(self._open_board, start_step))
@@ -101,6 +103,7 @@ class Report:
         self._terminal.stop()
         if self._board is not None:
             self.attempt(BOARD, self._board.close)
+        self.attempt(PAGE, partial(self._page.write, has_ended=True))
 
     def say(self, line: str) -> None:
         """Print a line, above what is drawn where there is a terminal."""
@@ -185,6 +188,7 @@ class Report:
         sheets = {clip: path for clip, path in paths.items() if path.is_file()}
         self._draw(lambda board: board.add_pictures(step, sheets))
         self._draw(lambda board: board.add_weights(step, state.average.network))
+        self.attempt(PAGE, self._page.write)
 
     def write_model_card(self, best: Mapping[str, float]) -> None:
         """Write what the best weights are beside them, unless a person's text is there.

@@ -1,0 +1,1 @@
+"""`python -m vsr_train report` and `serve`."""
