@@ -48,7 +48,7 @@ def row_of(name: str, address: str, record: Record, now: float) -> Row:
         f'<span class="hidden">compare {shown(name)}</span></label><div class="who">'
         f'<a href="{address}"><b>{shown(name)}</b></a>{what}'
         f'<div class="chips">{verdict_chip(record)}<span class="chip {state.style}">{state.word}'
-        f"</span></div></div>{_how_far(record, state.told)}{_gain(record)}"
+        f"</span></div></div>{_how_far(record, state.told if is_running else '')}{_gain(record)}"
         f"{age if when else ''}</li>"
     )
     return Row(order, text, state.until)
@@ -88,7 +88,7 @@ def _how_far(record: Record, told: str) -> str:
     text = f"step {step:,} of {most:,}"
     return (
         f'<div class="how small">{progress(step / most, text)}<p class="far"><span>{text}</span>'
-        f'<span class="faint">{shown(told)}</span></p></div>'
+        f'<span class="faint">{shown(told) or f"{min(step / most, 1):.0%}"}</span></p></div>'
     )
 
 
