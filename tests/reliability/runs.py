@@ -25,10 +25,16 @@ TIMES = {"samples_per_s", "time", "seconds", "memory_mib"}
 
 
 class Run:
-    """A run that is going on, or has ended."""
+    """A run that is going on, or has ended; as a context, it has ended afterwards."""
 
     def __init__(self, nursery, process, out, err):
         self._nursery, self.process, self._out, self._err = nursery, process, out, err
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.kill()
 
     def kill(self):
         """End the run and its workers at once, as a power cut does."""

@@ -87,9 +87,10 @@ def typing(text):
 
 
 def fail(run, keyboard, folder):
-    """What cannot be written any more ends the run."""
-    (folder / "metrics.jsonl").unlink()
-    (folder / "metrics.jsonl").mkdir()
+    """A log that cannot be written any more ends the run."""
+    full = folder / "full"
+    full.symlink_to("/dev/full")
+    full.replace(folder / "metrics.jsonl")
 
 
 ENDS = {
@@ -109,14 +110,13 @@ def test_a_terminal_is_afterwards_as_it_was_before(nursery, options_of, tmp_path
     with terminal(24, 80) as (path, shown, keyboard):
         often = {"train__val_every": ENDLESS, "train__save_every": ENDLESS}
         options = options_of(train__max_steps=steps, **often)
-        run = nursery.start(
-            options, log=tmp_path / "log", out=path, **{"in": path, "mode": str(tmp_path / "mode")}
-        )
-        while b" save and stop" not in b"".join(shown):  # keys are read by then
-            assert not run.err
-            time.sleep(0.02)
-        ending(run, keyboard, tmp_path / "runs" / "tiny")
-        assert run.wait() == code, run.err
+        ends = {"out": path, "in": path, "mode": str(tmp_path / "mode")}
+        with nursery.start(options, log=tmp_path / "log", **ends) as run:
+            while b" save and stop" not in b"".join(shown):  # keys are read by then
+                assert not run.err
+                time.sleep(0.02)
+            ending(run, keyboard, tmp_path / "runs" / "tiny")
+            assert run.wait() == code, run.err
     assert (tmp_path / "mode").read_text() == "kept"
     text = b"".join(shown).decode()
     assert text.count("\x1b[?25h") == 1  # the cursor is back
