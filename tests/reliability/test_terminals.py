@@ -88,8 +88,8 @@ def typing(text):
 
 def fail(run, keyboard, folder):
     """What cannot be written any more ends the run."""
-    (folder / "metrics.jsonl").unlink()
-    (folder / "metrics.jsonl").mkdir()
+    (folder / "no file").symlink_to(folder)
+    (folder / "no file").replace(folder / "metrics.jsonl")
 
 
 ENDS = {
@@ -112,11 +112,14 @@ def test_a_terminal_is_afterwards_as_it_was_before(nursery, options_of, tmp_path
         run = nursery.start(
             options, log=tmp_path / "log", out=path, **{"in": path, "mode": str(tmp_path / "mode")}
         )
-        while b" save and stop" not in b"".join(shown):  # keys are read by then
-            assert not run.err
-            time.sleep(0.02)
-        ending(run, keyboard, tmp_path / "runs" / "tiny")
-        assert run.wait() == code, run.err
+        try:
+            while b" save and stop" not in b"".join(shown):  # keys are read by then
+                assert not run.err
+                time.sleep(0.02)
+            ending(run, keyboard, tmp_path / "runs" / "tiny")
+            assert run.wait() == code, run.err
+        finally:
+            run.kill()  # or its terminal would never be closed
     assert (tmp_path / "mode").read_text() == "kept"
     text = b"".join(shown).decode()
     assert text.count("\x1b[?25h") == 1  # the cursor is back
