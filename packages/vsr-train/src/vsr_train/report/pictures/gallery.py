@@ -11,7 +11,7 @@ from vsr_train.report.pictures.comparison import write_comparison
 from vsr_train.validation import Comparison
 
 MOST_STEPS: Final = 32
-"""Validations whose sheets stay; of more, every second is deleted, the best and the last never."""
+"""Validations whose sheets stay, the first, the best and the last among them."""
 
 _NAME: Final = re.compile(r".*-step-([0-9]{9,})\.png", re.DOTALL)
 
@@ -55,12 +55,16 @@ def sheets_by_step(folder: Path) -> dict[int, list[Path]]:
 
 
 def kept(steps: Iterable[int], always: Collection[int | None]) -> set[int]:
-    """Return the steps that stay: evenly spaced ones, at most so many, and some in any case."""
-    ordered = sorted(steps)
-    stays = ordered
+    """Return the steps that stay: the first, the last, some in any case, and evenly spaced ones.
+
+    Of too many, those go that lie closest between their neighbours: however often this is asked
+    as a run goes on, what stays is spread over all of it.
+    """
+    stays = sorted(steps)
     while len(stays) > MOST_STEPS:
-        stays = stays[::2]
-    return {step for step in ordered if step in stays or step in always}
+        inner = [at for at in range(1, len(stays) - 1) if stays[at] not in always]
+        del stays[min(inner, key=lambda at: stays[at + 1] - stays[at - 1])]
+    return set(stays)
 
 
 def sheet_path(folder: Path, clip: str, step: int) -> Path:
