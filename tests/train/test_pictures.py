@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from vsr_train.folder import ANIMATION, sheets_by_step
 from vsr_train.report.pictures import write_pictures
-from vsr_train.report.pictures.animation import ANIMATION
 from vsr_train.report.pictures.comparison import CHUNK, PANEL, ZOOM, detail_box
-from vsr_train.report.pictures.gallery import MOST_STEPS, kept, sheets_by_step
+from vsr_train.report.pictures.gallery import MOST_STEPS, kept
 from vsr_train.validation import Comparison
 
 
