@@ -71,7 +71,7 @@ class _Loop:
         self._writer = CheckpointWriter(run.folder, run.settings)
         self._lr = torch.zeros(())
         self._last: Validation | None = None
-        self._validated_step: int | None = None
+        self._validated_step = watch.validated_step  # of an earlier process, the same in all now
         self._watch = watch
         self._alarms = Alarms(run, watch, report)
         self._stream = training_stream(run.training, run.settings, run.platform, run.processes)
@@ -233,7 +233,7 @@ class _Loop:
     def _validate(self) -> None:
         """Measure the averaged weights, log and show it, and keep them if they are the best."""
         run, state = self._run, self._run.state
-        if state.step == self._validated_step:  # as a second time in a pause
+        if state.step == self._validated_step:  # as twice in a pause
             self._say(f"step {state.step} is validated already")
             return
         self._check_weights()
