@@ -14,7 +14,7 @@ from vsr_viewer.page.state import State, state_of
 from vsr_viewer.page.watch import watch
 from vsr_viewer.page.weights import weights
 from vsr_viewer.pictures import Embedded, Encoded, Linked, Shelf, Sources
-from vsr_viewer.record import ANIMATION, FOLDER, Record
+from vsr_viewer.record import ANIMATION, FOLDER, Record, without_places
 
 MARKUP: Final = 120_000
 """Bytes that are kept for what stands around pictures: names, labels, buttons."""
@@ -24,7 +24,7 @@ MOST_OF_ROOM: Final = 0.5
 
 
 def page_on_its_own(record: Record, shelf: Shelf, now: float, *, has_ended: bool = False) -> str:
-    """Return a run's page, at most `LIMIT` bytes.
+    """Return a run's page, at most `LIMIT` bytes, which may be sent to anybody.
 
     Args:
         record: the run.
@@ -32,6 +32,7 @@ def page_on_its_own(record: Record, shelf: Shelf, now: float, *, has_ended: bool
         now: Unix seconds.
         has_ended: whether the run itself says that it has.
     """
+    record = without_places(record)
     chosen = samples_of(record, shelf)
     state = state_of(record, now, has_ended=has_ended)
     rest = _without_pictures(record, chosen)
