@@ -19,6 +19,7 @@ from viewer.sound_html import Sound
 
 from vsr_settings import Settings, resolve, to_toml
 from vsr_viewer import PageWriter, write_page
+from vsr_viewer.figures import moment
 from vsr_viewer.page import LIMIT, page_on_its_own
 from vsr_viewer.pictures import Shelf
 from vsr_viewer.record import RunReader, without_places
@@ -155,6 +156,8 @@ def test_whether_a_run_goes_on_is_told_by_its_rows_and_the_time(
     text = Sound(page_of(folder, NOW + seconds, has_ended=ended)).text
     assert f"learning {told}" in text
     assert ("40 s left" in text) == (told == "running")
+    assert (f"40 s left, as of {moment(NOW + 9)}" in text) == (told == "running")
+    assert text.endswith(f"Written {moment(NOW + seconds)}, by python -m vsr_train report .")
 
 
 def test_on_a_card_what_was_measured_stands_beside_what_was_predicted(tmp_path):
