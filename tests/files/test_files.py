@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from vsr_files import ForeignFileError, open_regular, replacing
+from vsr_files import ForeignFileError, last_part, open_regular, replacing
 
 OPEN_FILES = Path("/proc/self/fd")
 
@@ -87,3 +87,16 @@ def test_a_descriptor_of_what_is_no_file_is_closed(tmp_path):
         with pytest.raises(ForeignFileError, match="not a file but a folder"):
             open_regular(tmp_path)
     assert len(list(OPEN_FILES.iterdir())) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "shown"),
+    [
+        ("/a/b/clips", "clips"), ("clips/", "clips"), ("demo", "demo"), ("~/x/a.mp4", "a.mp4"),
+        ("/a/films/*/", "films/*"), ("/a/films/*/*.mp4", "*.mp4"), (".", "a folder"),
+        ("../..", "a folder"), ("/me/**/*", "me/**/*"), ("/", "a folder"),
+        ("C:\\\\me\\\\films", "films"),
+    ],
+)  # fmt: skip
+def test_the_last_part_of_a_path_that_says_something_names_it(path, shown):
+    assert last_part(path) == shown

@@ -180,6 +180,45 @@ def test_a_run_killed_while_it_went_back_finds_a_whole_past(folder, settings, mo
     assert kept == [2, 3, 4]
 
 
+def draw(folder, *steps):
+    """Make sheets of validations as a run would, and the log's rows of them."""
+    folder.pictures.mkdir(exist_ok=True)
+    for step in steps:
+        folder.log({"kind": "validation", "step": step})
+        (folder.pictures / f"a-step-{step:09d}.png").write_bytes(b"sheet")
+    for path in (folder.pictures / "over-the-run.webp", folder.page):
+        path.write_bytes(b"of all steps")
+
+
+def test_going_back_moves_the_pictures_and_the_page_of_what_came_after(folder, settings):
+    make_run(folder, settings, 3)
+    draw(folder, 1, 2, 3)
+    own = folder.pictures / "mine.png"
+    own.write_bytes(b"somebody's")
+    _, said = resumed(folder, settings, "1")
+    assert "2 pictures moved to" in said
+    assert {path.name for path in folder.pictures.iterdir()} == {"a-step-000000001.png", "mine.png"}
+    aside = folder.retired / "1"
+    assert sorted(path.name for path in (aside / "pictures").iterdir()) == [
+        "a-step-000000002.png", "a-step-000000003.png", "over-the-run.webp",
+    ]  # fmt: skip
+    assert (aside / "report.html").exists()
+    assert not folder.page.exists()
+
+
+def test_pictures_of_forgotten_rows_go_with_them_and_others_stay(folder, settings):
+    """A killed run goes on otherwise where its settings have changed."""
+    make_run(folder, settings, 2)
+    draw(folder, 2, 3)
+    others = folder.pictures / "holiday-step-000000009.png"
+    others.write_bytes(b"somebody's")
+    resumed(folder, settings)
+    assert {path.name for path in folder.pictures.iterdir()} == {
+        "a-step-000000002.png", "over-the-run.webp", others.name,
+    }  # fmt: skip
+    assert folder.page.exists()
+
+
 def test_partials_of_killed_runs_are_removed_when_a_run_opens(folder, settings):
     make_run(folder, settings, 1)
     left = [place / ".0123456789abcdef.partial" for place in (folder.path, folder.checkpoints)]

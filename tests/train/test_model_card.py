@@ -19,7 +19,7 @@ from vsr_train.folder import RunFolder
 from vsr_train.folder.signed import is_untouched, write_unless_edited
 from vsr_train.report.about import About
 from vsr_train.report.markdown import code, code_block, escaped, table
-from vsr_train.report.model_card import model_card, shown_source
+from vsr_train.report.model_card import model_card
 from vsr_upscale import __main__ as upscale
 
 BEST = {
@@ -163,18 +163,6 @@ def test_of_this_machine_s_paths_only_the_last_part_is_told():
     assert "somebody" not in text
     for shown in ("`films/*`", "`held-out`", "84 clips, 420 windows"):
         assert shown in text
-
-
-@pytest.mark.parametrize(
-    ("path", "shown"),
-    [
-        ("/a/b/clips", "clips"), ("clips/", "clips"), ("demo", "demo"), ("~/x/a.mp4", "a.mp4"),
-        ("/a/films/*/", "films/*"), ("/a/films/*/*.mp4", "*.mp4"), (".", "a folder"),
-        ("../..", "a folder"), ("/me/**/*", "me/**/*"), ("/", "a folder"),
-    ],
-)  # fmt: skip
-def test_the_last_part_of_a_path_names_a_source(path, shown):
-    assert shown_source(path) == shown
 
 
 NASTY = st.text(

@@ -7,8 +7,9 @@ import pytest
 from train.test_resume import assert_equal_states, final_state, rows_of, without_names
 
 from vsr_device import Processes
+from vsr_settings import Train
 from vsr_train import requests as room
-from vsr_train.cadence import Cadence
+from vsr_train.cadence import LOG_S, Cadence
 from vsr_train.folder import RunFolder, latest_checkpoint
 from vsr_train.report import Report
 from vsr_train.requests import Requests
@@ -122,6 +123,7 @@ class Clockwork(Cadence):
     """What is due by the clock, as a test says."""
 
     def __init__(self, *due):
+        super().__init__(Train(), lambda: 0.0)
         self.due = list(due)
 
     def by_clock(self):
@@ -141,6 +143,43 @@ def test_in_a_pause_the_clock_saves_once_and_may_stop_but_logs_nothing(monkeypat
     due = requests.wait_out(PAUSED, done.append)
     assert due == PAUSED | Action.STOP
     assert done == [Action.NOTHING, Action.SAVE, Action.NOTHING, Action.NOTHING]
+
+
+def test_a_paused_run_is_saved_again_by_the_clock_once_it_was_validated(monkeypatch):
+    monkeypatch.setattr(room, "PAUSED_POLL_S", 0)
+    done = []
+    keys = [PAUSED, PAUSED | Action.VALIDATE, PAUSED, PAUSED, GOING_ON]
+    requests = requests_of(keys, [Action.SAVE] * 5)
+    assert requests.wait_out(PAUSED, done.append) == GOING_ON
+    assert done == [Action.NOTHING, Action.SAVE, Action.VALIDATE, Action.SAVE, Action.NOTHING]
+
+
+def test_a_pause_of_hours_brings_no_row_of_the_log_with_it(monkeypatch):
+    now = [0.0]
+    cadence = Cadence(Train(save_minutes=0), lambda: now[0])
+
+    def rest(_):
+        now[0] += 3600
+
+    monkeypatch.setattr(room.time, "sleep", rest)
+    keys = [PAUSED, PAUSED, GOING_ON, GOING_ON, GOING_ON]
+    requests = Requests(Signals(), lambda: keys.pop(0), cadence, Processes())
+    now[0] = LOG_S - 1
+    assert requests.wait_out(requests.take(), lambda _: None) == GOING_ON
+    assert requests.take() == GOING_ON
+    now[0] += 1
+    assert requests.take() == Action.LOG
+
+
+def test_what_an_earlier_process_validated_is_not_validated_again(command, settings_of, asked):
+    asked += [*[GOING_ON] * 2, PAUSED | Action.VALIDATE, PAUSED | Action.STOP]
+    assert command()[0] == 0
+    asked += [PAUSED | Action.VALIDATE, PAUSED | Action.STOP]
+    code, out, _ = command("--resume", "auto")
+    assert code == 0
+    assert "step 2 is validated already" in out
+    rows = rows_of(RunFolder.of(settings_of()))
+    assert [row["step"] for row in rows if row["kind"] == "validation"] == [2]
 
 
 def test_processes_are_paused_together_by_what_any_of_them_asks(monkeypatch):

@@ -1,6 +1,7 @@
 """Pictures for people: the same place at every validation, few enough to keep, and true."""
 
 import json
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -9,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from vsr_train.folder import ANIMATION, sheets_by_step
 from vsr_train.report.pictures import write_pictures
-from vsr_train.report.pictures.animation import ANIMATION
 from vsr_train.report.pictures.comparison import CHUNK, PANEL, ZOOM, detail_box
-from vsr_train.report.pictures.gallery import MOST_STEPS, kept, sheets_by_step
+from vsr_train.report.pictures.gallery import MOST_STEPS, kept
 from vsr_train.validation import Comparison
 
 
@@ -87,7 +88,7 @@ def test_a_long_run_keeps_few_sheets_and_nobody_else_s_files(tmp_path):
         write_pictures(tmp_path, step, [comparison(height=48, width=80)], best_step=300)
     steps = sorted(sheets_by_step(tmp_path))
     assert {100, 300, steps[-1]} <= set(steps)
-    assert len(steps) <= MOST_STEPS + 2
+    assert len(steps) == MOST_STEPS
     assert own.read_bytes() == b"mine"
 
 
@@ -95,8 +96,18 @@ def test_a_long_run_keeps_few_sheets_and_nobody_else_s_files(tmp_path):
 def test_steps_that_stay_are_few_among_those_there_are_and_hold_what_is_wanted(steps, wanted):
     stays = kept(steps, {wanted, None})
     assert stays <= steps
-    assert len(stays) <= MOST_STEPS + 1
+    assert len(stays) == min(len(steps), MOST_STEPS)
     assert (wanted in stays) == (wanted in steps)
-    assert not steps or min(steps) in stays
+    assert not steps or {min(steps), max(steps)} <= stays
     if len(steps) <= MOST_STEPS:
         assert stays == steps
+
+
+def test_sheets_stay_spread_over_the_whole_run_however_many_validations_there_are():
+    steps = set()
+    for validation in range(1, 1001):
+        steps = kept(steps | {500 * validation}, {500 * validation})
+    ordered = sorted(steps)
+    gaps = [after - before for before, after in pairwise(ordered)]
+    assert (ordered[0], ordered[-1]) == (500, 500_000)
+    assert max(gaps) <= 4 * (500_000 / MOST_STEPS)

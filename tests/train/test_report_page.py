@@ -39,3 +39,24 @@ def test_a_run_goes_on_where_its_page_cannot_be_written(command, options):
     code, out, _ = command()
     assert code == 0
     assert out.count("report.html cannot be written") == 1
+
+
+def test_no_frame_of_a_validation_stays_in_memory_while_steps_are_made(command, monkeypatch):
+    from vsr_train.report import Report
+
+    shown, summed = [], []
+    show, sum_up = Report.show_validation, Report.sum_up
+
+    def showing(self, state, found):
+        shown.extend(found.comparisons)
+        show(self, state, found)
+
+    def summing(self, state, last, judgement):
+        summed.append(last)
+        sum_up(self, state, last, judgement)
+
+    monkeypatch.setattr(Report, "show_validation", showing)
+    monkeypatch.setattr(Report, "sum_up", summing)
+    assert command()[0] == 0
+    assert shown
+    assert [(each.comparisons, bool(each.sources)) for each in summed] == [((), True)]

@@ -3,7 +3,7 @@
 import pytest
 from train.run_states import ABOUT, WEIGHTS, Clock, training_row, validation_row
 
-from vsr_train.report.live import Tracker
+from vsr_train.report.live import Tracker, panel
 from vsr_train.signals import Action
 
 
@@ -130,6 +130,23 @@ def test_a_resumed_run_takes_up_its_curves_and_passes_over_damaged_rows(tracker_
     assert (status.saved_step, status.saved_s) == (60, None)
     tracker.advance(60)
     assert tracker.remaining.validation_s == 12.0
+
+
+def test_figures_that_were_no_numbers_do_not_break_the_picture_of_a_resumed_run(tracker_of):
+    """The log has null for them."""
+    tracker = tracker_of(start_step=60)
+    unknown = {"psnr": None, "gain_bicubic_db": None}
+    clips = {"a": unknown, "b": {"psnr": 30.0, "gain_bicubic_db": 1.0}}
+    rows = [validation_row(step, **unknown, sources=clips) for step in (20, 40)]
+    tracker.recall(iter([*rows, validation_row(50, psnr="high"), validation_row(60)]))
+    status = tracker.status()
+    assert [score.step for score in status.scores] == [20, 40, 60]
+    for size in ((80, 24), (160, 60)):
+        assert panel(status, *size).rows
+    tracker = tracker_of()
+    tracker.recall(iter(rows))
+    assert [clip.name for clip in tracker.status().clips] == ["b", "a"]
+    assert panel(tracker.status(), 160, 60).rows
 
 
 def test_what_the_watch_says_is_shown(tracker_of):

@@ -17,10 +17,12 @@ from viewer.run_folders import (
 )
 from viewer.sound_html import Sound
 
+from vsr_settings import Settings, resolve, to_toml
 from vsr_viewer import PageWriter, write_page
+from vsr_viewer.figures import moment
 from vsr_viewer.page import LIMIT, page_on_its_own
 from vsr_viewer.pictures import Shelf
-from vsr_viewer.record import RunReader
+from vsr_viewer.record import RunReader, without_places
 
 HOSTILE = "<script>alert(1)</script>\"'&<img src=x onerror=y>\x1b[31m\u202e"
 
@@ -154,6 +156,8 @@ def test_whether_a_run_goes_on_is_told_by_its_rows_and_the_time(
     text = Sound(page_of(folder, NOW + seconds, has_ended=ended)).text
     assert f"learning {told}" in text
     assert ("40 s left" in text) == (told == "running")
+    assert (f"40 s left, as of {moment(NOW + 9)}" in text) == (told == "running")
+    assert text.endswith(f"Written {moment(NOW + seconds)}, by python -m vsr_train report .")
 
 
 def test_on_a_card_what_was_measured_stands_beside_what_was_predicted(tmp_path):
@@ -193,6 +197,48 @@ def test_a_page_is_written_whole_and_again_with_what_is_new(tmp_path):
     assert "stopped" in text
     write_page(folder)
     assert sorted(each.name for each in folder.iterdir() if each.suffix == ".partial") == []
+
+
+SECRET = {
+    "data": {
+        "train": [{"path": "/home/anna/films/*"}, {"path": "demo"}, {"path": "~/more/b"}],
+        "val": "/home/anna/held out/",
+    },
+    "loss": {"perceptual_weights": "../../anna/vgg.pth"},
+    "run": {"dir": "/home/anna/runs", "name": "run"},
+}
+
+
+def test_a_page_tells_no_places_of_its_machine_but_the_last_parts_of_their_paths(tmp_path):
+    folder = write_run(tmp_path / "anna" / "runs" / "run")
+    chosen = Settings.model_validate(SECRET)
+    text = to_toml(resolve(chosen))
+    (folder / "settings.toml").write_text(text)
+    training = "/home/anna/films/*, demo, ~/more/b: 84 clips, 420 windows"
+    about = ABOUT | {"training": training, "validation": "/home/anna/held out/: 2 clips"}
+    (folder / "about.json").write_text(json.dumps(about))
+    (folder / "diagnosis.md").write_text("/home/anna/held out/x.mp4 is odd, and/or even")
+    page = Sound(page_of(folder)).text
+    for hidden in ("anna", "~/more"):
+        assert hidden in text
+        assert hidden not in page
+    for told in (
+        "films/*, demo, b: 84 clips, 420 windows", "held out: 2 clips",
+        "held out/x.mp4 is odd, and/or even", 'perceptual_weights = "vgg.pth"',
+        "--weights runs/run/best.safetensors", "~/.cache/vsr",
+    ):  # fmt: skip
+        assert told in page
+    assert "data.cache_dir" not in page
+
+
+def test_thousands_of_places_are_shortened_in_no_time(tmp_path):
+    places = [{"path": f"/home/anna/{'x' * (n % 50)}/{n}"} for n in range(10_000)]
+    folder = write_run(tmp_path / "run")
+    text = to_toml(Settings.model_validate({"data": {"train": places}}))
+    (folder / "settings.toml").write_text(text)
+    record = without_places(RunReader(folder).read())
+    assert "anna" not in record.settings_text
+    assert [each["path"] for each in record.setting("data", "train")[:3]] == ["0", "1", "2"]
 
 
 def test_what_did_not_change_is_not_encoded_again(tmp_path, monkeypatch):

@@ -1,7 +1,7 @@
 """Files opened without trust and written without loss: standard library alone."""
 
 from vsr_files.opening import ForeignFileError, open_regular
-from vsr_files.paths import expanded, printable
+from vsr_files.paths import expanded, last_part, printable
 from vsr_files.streams import SteadyStream
 from vsr_files.writing import append, make_folder, remove_partials, replacing, sync, sync_folder
 
@@ -10,6 +10,7 @@ __all__ = [
     "SteadyStream",
     "append",
     "expanded",
+    "last_part",
     "make_folder",
     "open_regular",
     "printable",

@@ -2,7 +2,7 @@
 
 import os
 import tempfile
-from pathlib import Path
+from pathlib import Path, PurePath, PureWindowsPath
 
 
 def expanded(path: str | Path) -> Path:
@@ -32,3 +32,14 @@ def printable(path: str | Path) -> str:
     """A path as messages show it, whatever bytes the file system allows in names."""
     text = str(path).encode("utf-8", "backslashreplace").decode()
     return text if text.isprintable() else ascii(text)[1:-1]
+
+
+def last_part(path: str) -> str:
+    """The last part of a path that says something, and wildcards after it: what others may know.
+
+    Where things lie on a machine is nobody's business who is given what was made there.
+    """
+    kind = PureWindowsPath if PureWindowsPath(path).drive else PurePath
+    parts = kind(path).parts
+    telling = [at for at, part in enumerate(parts) if any(map(str.isalnum, part))]
+    return kind(*parts[telling[-1] :]).as_posix() if telling else "a folder"

@@ -6,7 +6,8 @@ two rows are the watch's own.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from vsr_settings import Train
@@ -55,6 +56,16 @@ class Cadence:
     def logged(self) -> None:
         """Begin the time to the next log: this one is told, in a row where any step was finite."""
         self._logged = self._now()
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Let no time pass to the next log while the context lasts: there is nothing to tell.
+
+        Else a row and a snapshot more would tell that there was a pause.
+        """
+        began = self._now()
+        yield
+        self._logged += self._now() - began
 
     def saved(self) -> None:
         """Begin the time to the next save: the first process has handed this one to its writer."""

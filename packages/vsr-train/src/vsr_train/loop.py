@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import replace
 
 import torch
 from rich.console import Console
@@ -70,7 +71,7 @@ class _Loop:
         self._writer = CheckpointWriter(run.folder, run.settings)
         self._lr = torch.zeros(())
         self._last: Validation | None = None
-        self._validated_step: int | None = None
+        self._validated_step = watch.validated_step  # of an earlier process, the same in all now
         self._watch = watch
         self._alarms = Alarms(run, watch, report)
         self._stream = training_stream(run.training, run.settings, run.platform, run.processes)
@@ -232,23 +233,24 @@ class _Loop:
     def _validate(self) -> None:
         """Measure the averaged weights, log and show it, and keep them if they are the best."""
         run, state = self._run, self._run.state
-        if state.step == self._validated_step:  # as a second time in a pause
+        if state.step == self._validated_step:  # as twice in a pause
             self._say(f"step {state.step} is validated already")
             return
         self._check_weights()
         began = time.perf_counter()
-        self._last = self._validator.measure(state.average.network)
+        found = self._validator.measure(state.average.network)
+        self._last = replace(found, comparisons=())  # whole frames: not kept while steps are made
         self._validated_step = state.step
         if self._report is not None:
             seconds = time.perf_counter() - began
-            self._report.log_validation(state.step, self._last, seconds)
-            self._watch.add_validation(state.step, self._last.mean["gain_db"])
-            if self._last.mean["psnr"] > state.best.get("psnr", -math.inf):
-                state.best = {"step": state.step, **self._last.mean}
+            self._report.log_validation(state.step, found, seconds)
+            self._watch.add_validation(state.step, found.mean["gain_db"])
+            if found.mean["psnr"] > state.best.get("psnr", -math.inf):
+                state.best = {"step": state.step, **found.mean}
                 facts = best_facts(state, run.settings, run.training)
                 run.folder.save_best(state.average.network, facts)
                 self._report.write_model_card(state.best)
-            self._report.show_validation(state, self._last)
+            self._report.show_validation(state, found)
 
     def _save(self, *, collective: bool = True) -> None:
         """Save the run; not collective, where a process has failed: without asking the others."""

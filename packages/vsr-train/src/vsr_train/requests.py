@@ -57,10 +57,13 @@ class Requests:
             perform: does what is asked for meanwhile.
         """
         by_clock = Action.STOP | Action.SAVE
-        while Action.PAUSE in due and Action.STOP not in due:
-            perform(due & AT_ONCE)
-            if Action.SAVE in due:
-                by_clock = Action.STOP  # there is nothing new to save
-            time.sleep(PAUSED_POLL_S)
-            due = self.take(by_clock)
+        with self._cadence.paused():
+            while Action.PAUSE in due and Action.STOP not in due:
+                perform(due & AT_ONCE)
+                if Action.SAVE in due:
+                    by_clock = Action.STOP  # there is nothing new to save
+                elif Action.VALIDATE in due:
+                    by_clock = Action.STOP | Action.SAVE  # the best may be another now
+                time.sleep(PAUSED_POLL_S)
+                due = self.take(by_clock)
         return due

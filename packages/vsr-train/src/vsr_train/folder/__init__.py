@@ -14,10 +14,12 @@ from vsr_train.folder.resume import (
     refuse_taken_folder,
     take_up,
 )
+from vsr_train.folder.sheets import ANIMATION, sheet_ending, sheets_by_step
 from vsr_train.folder.signed import write_unless_edited
 from vsr_train.folder.writer import CheckpointWriter, save_checkpoint
 
 __all__ = [
+    "ANIMATION",
     "CheckpointWriter",
     "DamagedError",
     "RunFolder",
@@ -36,6 +38,8 @@ __all__ = [
     "read_state",
     "refuse_taken_folder",
     "save_checkpoint",
+    "sheet_ending",
+    "sheets_by_step",
     "step_in_name",
     "take_up",
     "write_unless_edited",

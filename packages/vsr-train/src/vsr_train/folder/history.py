@@ -14,6 +14,7 @@ from pathlib import Path
 from vsr_files import make_folder, replacing, sync_folder
 from vsr_train.errors import RunError
 from vsr_train.folder.layout import RunFolder, step_of_row
+from vsr_train.folder.sheets import ANIMATION, sheets_by_step
 from vsr_train.folder.signed import is_untouched
 
 _NAME = re.compile(r"step-([0-9]{9,})\.pt")
@@ -97,6 +98,7 @@ def retire_after(
             shutil.move(path, place / path.name)
         if folder.best in exported and is_untouched(folder.model_card):
             shutil.move(folder.model_card, place / folder.model_card.name)
+        pictures = _move_pictures(folder, place, step)
         sync_folder(place)
         sync_folder(folder.path)
     except OSError as error:
@@ -107,6 +109,7 @@ def retire_after(
     parts = [", ".join(path.stem for path in reversed(moved))]
     parts += [f"{rows} rows of {folder.metrics.name}"] * (rows > 0)
     parts += [f"{path.name} of step {its}" for path, its in exported.items()]
+    parts += [f"{pictures} pictures"] * (pictures > 0)
     return f"went back to step {step}: {'; '.join(parts)} moved to {place}"
 
 
@@ -161,3 +164,22 @@ def _link_curves(curves: Path, target: Path) -> None:
                     os.link(path, target / path.name)
                 except OSError:  # not every file system has links
                     shutil.copy2(path, target / path.name)
+
+
+def _move_pictures(folder: RunFolder, place: Path, step: int) -> int:
+    """Move the sheets that are later than a step, and what was made of them; return how many.
+
+    The animation and the page would go on showing what the run went back behind. They are only for
+    looking at: where the disk refuses, they stay.
+    """
+    moved = 0
+    with suppress(OSError):
+        sheets = sheets_by_step(folder.pictures) if folder.pictures.is_dir() else {}
+        later = [path for its, paths in sheets.items() if its > step for path in paths]
+        for path in (*later, folder.pictures / ANIMATION, folder.page):
+            if path.is_file():
+                target = place / path.relative_to(folder.path)
+                make_folder(target.parent)
+                shutil.move(path, target)
+                moved += path in later
+    return moved

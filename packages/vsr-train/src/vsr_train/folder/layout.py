@@ -10,7 +10,7 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from vsr_files import (
 from vsr_model import Network, save_weights
 from vsr_settings import Settings, to_toml
 from vsr_train.errors import RunError
+from vsr_train.folder.sheets import sheets_by_step
 from vsr_train.folder.signed import is_untouched
 
 
@@ -210,6 +211,17 @@ class RunFolder:
         if kept != lines:
             with replacing(self.metrics) as file:
                 file.writelines(kept)
+            self._forget_sheets({step_of_row(line) for line in lines} - {math.inf}, step)
+
+    def _forget_sheets(self, logged: Collection[float], step: int) -> None:
+        """Delete the pictures of validations whose rows are forgotten; they may be made otherwise.
+
+        They are only for looking at: where the disk refuses, they stay.
+        """
+        with suppress(OSError):
+            for its, paths in sheets_by_step(self.pictures).items():
+                for path in paths if its > step and its in logged else ():
+                    path.unlink(missing_ok=True)
 
 
 def strict_json(value: Any, indent: int | None = None) -> str:

@@ -6,11 +6,11 @@ Markdown under YAML, as hubs of models read it. Of this machine's paths only the
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import PurePath
 from typing import Any, Final
 
 import yaml
 
+from vsr_files import last_part
 from vsr_settings import Settings, effective_batch
 from vsr_settings.degradation import Pipeline, pipeline_of
 from vsr_settings.degradation_text import describe_degradation
@@ -76,13 +76,6 @@ def model_card(
     return "\n\n".join(parts) + "\n"
 
 
-def shown_source(path: str) -> str:
-    """Return the last part of a source's path that says something, and wildcards after it."""
-    parts = PurePath(path).parts
-    telling = [at for at, part in enumerate(parts) if any(map(str.isalnum, part))]
-    return PurePath(*parts[telling[-1] :]).as_posix() if telling else "a folder"
-
-
 def _front_matter(settings: Settings, best: Mapping[str, float]) -> dict[str, Any]:
     scale = settings.model.scale
     figures = [
@@ -93,7 +86,7 @@ def _front_matter(settings: Settings, best: Mapping[str, float]) -> dict[str, An
     ]
     result = {
         "task": {"type": TASK, "name": f"Video super-resolution ×{scale}"},
-        "dataset": {"type": "validation", "name": f"validation: {shown_source(settings.data.val)}"},
+        "dataset": {"type": "validation", "name": f"validation: {last_part(settings.data.val)}"},
         "metrics": figures,
     }
     return {
@@ -158,7 +151,7 @@ def _input(settings: Settings, about: About) -> _Input:
 def _figures(settings: Settings, about: About, best: Mapping[str, float]) -> Iterator[str]:
     data = settings.data
     yield (
-        f"On the validation footage {code(shown_source(data.val))} ({_counted(about.validation)}; "
+        f"On the validation footage {code(last_part(data.val))} ({_counted(about.validation)}; "
         f"up to {data.val_windows} of each clip are measured, {data.val_most} at most), at step "
         f"{best['step']:.0f}: RGB in [0, 1] without {data.val_border} pixels of the border, "
         "averaged over windows, then over clips. Bicubic and bilinear enlarge the same frames."
@@ -225,7 +218,7 @@ def _training(
     settings: Settings, about: About, best: Mapping[str, float], weights: Mapping[str, float]
 ) -> str:
     train, data = settings.train, settings.data
-    sources = ", ".join(code(shown_source(source.path)) for source in data.sources("train"))
+    sources = ", ".join(code(last_part(source.path)) for source in data.sources("train"))
     terms = " + ".join(f"{weight:g} × {TERMS[name]}" for name, weight in weights.items() if weight)
     side, large = data.patch, data.patch * settings.model.scale
     facts = {

@@ -136,6 +136,11 @@ class Watch:
         """Whether more steps were not finite than a run may have."""
         return self._incidents.too_many
 
+    @property
+    def validated_step(self) -> int | None:
+        """Step of the latest validation that is known; None before there was one."""
+        return self._validations[-1].step if self._validations else None
+
     def add_validation(self, step: int, gain_bilinear_db: float) -> None:
         """Take note of a validation."""
         self._validations.append(ValidationGain(step, gain_bilinear_db))

@@ -7,7 +7,7 @@ from vsr_viewer.charts import Chart, Curve, Series, drawn, thinned
 from vsr_viewer.comparison.compared import Compared
 from vsr_viewer.comparison.samples import samples
 from vsr_viewer.comparison.tables import figures, key, settings
-from vsr_viewer.figures import count
+from vsr_viewer.figures import count, moment
 from vsr_viewer.page import BUCKETS, LIMIT, Section, document, links, missing, span
 from vsr_viewer.pictures import Embedded, Sources
 from vsr_viewer.record import Columns
@@ -30,16 +30,17 @@ def comparison_on_its_own(runs: Sequence[Compared], left_out: int, now: float) -
         left_out: how many more there would be.
         now: Unix seconds.
     """
-    without = _page(runs, left_out, now, Embedded(0), served=False, crumb="")
+    when = moment(now)
+    without = _page(runs, left_out, now, Embedded(0), when=when)
     room = Embedded(LIMIT - MARKUP - len(without.encode()))
-    return _page(runs, left_out, now, room, served=False, crumb="")
+    return _page(runs, left_out, now, room, when=when)
 
 
 def comparison_from_server(
     runs: Sequence[Compared], left_out: int, now: float, sources: Sources, crumb: str
 ) -> str:
     """Return the page whose pictures `sources` names."""
-    return _page(runs, left_out, now, sources, served=True, crumb=crumb)
+    return _page(runs, left_out, now, sources, crumb=crumb)
 
 
 def _page(
@@ -48,8 +49,8 @@ def _page(
     now: float,
     sources: Sources,
     *,
-    served: bool,
-    crumb: str,
+    when: str = "",
+    crumb: str = "",
 ) -> str:
     shared, wrong = samples(runs, sources)
     told = [f"{one.label}: {each}" for one in runs for each in one.record.missing]
@@ -66,7 +67,7 @@ def _page(
     head = f'<h1>{count(len(runs), "run")} side by side</h1><p class="keys">{names}</p>'
     title = " · ".join(one.label for one in runs[:4])
     top = Section("top", "", head + links(sections))
-    return document(title, [top, *sections], served=served, crumb=crumb)
+    return document(title, [top, *sections], when=when, crumb=crumb)
 
 
 def _curves(runs: Sequence[Compared]) -> str:

@@ -39,15 +39,17 @@ class Section:
     """Whether it is among the links at the top."""
 
 
-def document(title: str, sections: Sequence[Section], *, served: bool, crumb: str = "") -> str:
+def document(title: str, sections: Sequence[Section], *, when: str = "", crumb: str = "") -> str:
     """Return a page as HTML.
 
     Args:
         title: of the window, any text.
         sections: in order; those without a body are left out.
-        served: whether a server hands it out, which has its style and script.
+        when: the moment that a page on its own is of; empty where a server hands it out, which has
+            its style and script.
         crumb: what stands above everything, as HTML.
     """
+    served = not when
     there = [each for each in sections if each.body]
     body = "".join(_element(each) for each in there)
     return (
@@ -55,7 +57,7 @@ def document(title: str, sections: Sequence[Section], *, served: bool, crumb: st
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         f'<meta name="color-scheme" content="light dark">{_assets(served=served)}'
         f'<link rel="icon" href="data:,"><title>{shown(title)}</title></head>\n'
-        f"<body>{crumb}<main>{body}</main>{_foot(served=served)}</body></html>\n"
+        f"<body>{crumb}<main>{body}</main>{_foot(when)}</body></html>\n"
     )
 
 
@@ -98,6 +100,6 @@ def _hash(content: str) -> str:
     return f"'sha256-{base64.b64encode(hashlib.sha256(content.encode()).digest()).decode()}'"
 
 
-def _foot(*, served: bool) -> str:
-    how = "serve" if served else "report"
-    return f"<footer>Written by <code>python -m vsr_train {how}</code>.</footer>"
+def _foot(when: str) -> str:
+    how, at = ("report", f"{when}, by") if when else ("serve", "by")
+    return f"<footer>Written {at} <code>python -m vsr_train {how}</code>.</footer>"

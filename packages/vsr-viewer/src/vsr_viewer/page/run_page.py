@@ -1,8 +1,9 @@
 """A run's page: on its own with all its pictures in it, or from a server that hands them out."""
 
+from dataclasses import replace
 from typing import Final
 
-from vsr_viewer.figures import count
+from vsr_viewer.figures import count, moment
 from vsr_viewer.page.clips import clips
 from vsr_viewer.page.curves import curves
 from vsr_viewer.page.document import LIMIT, Section, document, links
@@ -14,7 +15,7 @@ from vsr_viewer.page.state import State, state_of
 from vsr_viewer.page.watch import watch
 from vsr_viewer.page.weights import weights
 from vsr_viewer.pictures import Embedded, Encoded, Linked, Shelf, Sources
-from vsr_viewer.record import ANIMATION, FOLDER, Record
+from vsr_viewer.record import ANIMATION, FOLDER, Record, without_places
 
 MARKUP: Final = 120_000
 """Bytes that are kept for what stands around pictures: names, labels, buttons."""
@@ -24,7 +25,7 @@ MOST_OF_ROOM: Final = 0.5
 
 
 def page_on_its_own(record: Record, shelf: Shelf, now: float, *, has_ended: bool = False) -> str:
-    """Return a run's page, at most `LIMIT` bytes.
+    """Return a run's page, at most `LIMIT` bytes, which may be sent to anybody.
 
     Args:
         record: the run.
@@ -32,16 +33,17 @@ def page_on_its_own(record: Record, shelf: Shelf, now: float, *, has_ended: bool
         now: Unix seconds.
         has_ended: whether the run itself says that it has.
     """
+    record = without_places(record)
     chosen = samples_of(record, shelf)
-    state = state_of(record, now, has_ended=has_ended)
+    state = _as_of(now, state_of(record, now, has_ended=has_ended))
     rest = _without_pictures(record, chosen)
-    bare = _page(record, state, "", "", rest, served=False)
+    bare = _page(record, state, "", "", rest, when=moment(now))
     room = LIMIT - MARKUP - len(bare.encode())
     animation = shelf.animation() if record.has_animation else None
     reserved = Embedded(int(room * MOST_OF_ROOM))
     over = _over_the_run(animation, reserved, is_there=record.has_animation)
     samples = samples_html(chosen, Embedded(room - len(over)))
-    return _page(record, state, samples, over, rest, served=False)
+    return _page(record, state, samples, over, rest, when=moment(now))
 
 
 def page_from_server(record: Record, shelf: Shelf, now: float, sources: Linked, crumb: str) -> str:
@@ -59,7 +61,15 @@ def page_from_server(record: Record, shelf: Shelf, now: float, sources: Linked, 
     animation = shelf.animation() if record.has_animation else None
     over = _over_the_run(animation, sources, is_there=record.has_animation)
     rest = _without_pictures(record, chosen)
-    return _page(record, state_of(record, now), samples, over, rest, served=True, crumb=crumb)
+    return _page(record, state_of(record, now), samples, over, rest, crumb=crumb)
+
+
+def _as_of(now: float, state: State) -> State:
+    """Say when it was that a run was going on: the page stays as it is, and the run does not."""
+    if state.word != "running":
+        return state
+    parts = (state.told, f"as of {moment(now)}")
+    return replace(state, told=", ".join(part for part in parts if part))
 
 
 def _without_pictures(record: Record, chosen: Chosen) -> list[Section]:
@@ -82,16 +92,17 @@ def _page(
     over: str,
     rest: list[Section],
     *,
-    served: bool,
+    when: str = "",
     crumb: str = "",
 ) -> str:
+    """Put the page together; one that is of a moment stands on its own."""
     sections = [
         Section("samples", "Before and after", samples),
         Section("over-the-run", "Over the run", over),
         *rest,
     ]
     top = Section("top", "", head(record, state) + links(sections))
-    return document(record.name, [top, *sections], served=served, crumb=crumb)
+    return document(record.name, [top, *sections], when=when, crumb=crumb)
 
 
 def _over_the_run(animation: Encoded | None, sources: Sources, *, is_there: bool) -> str:

@@ -5,6 +5,7 @@ from vsr_viewer.record.finding import NoRunError, chosen_runs, is_run, runs_in
 from vsr_viewer.record.log import TERMS, Log, Verdict
 from vsr_viewer.record.reading import UnreadableError, open_inside, read_inside
 from vsr_viewer.record.record import Record, RunReader
+from vsr_viewer.record.sharing import without_places
 from vsr_viewer.record.strips import ANIMATION, FOLDER, PANELS, Strip, read_strip
 
 __all__ = [
@@ -26,4 +27,5 @@ __all__ = [
     "read_inside",
     "read_strip",
     "runs_in",
+    "without_places",
 ]

@@ -78,7 +78,7 @@ def index_page(folder: Path, rows: Sequence[Row], unread: Sequence[str]) -> str:
         )
     where = f'<p class="faint">{count(many, "run")} in {shown(printable(folder))}</p>'
     sections = [Section("top", "", f"<h1>Runs</h1>{where}"), Section("runs", "", body)]
-    return document("Runs", sections, served=True)
+    return document("Runs", sections)
 
 
 def _how_far(record: Record, told: str) -> str:

@@ -1,5 +1,7 @@
 """What validations found, and what the watch says."""
 
+import math
+
 from rich.segment import Segment
 from rich.style import Style
 
@@ -94,7 +96,8 @@ def watch(status: Status, width: int, most: int) -> Block:
 
 def gain_chart(status: Status, width: int, height: int) -> list[Row]:
     """Return what was gained over bicubic, over the run's validations."""
-    values = [score.gain_bicubic_db for score in status.scores]
+    gains = (score.gain_bicubic_db for score in status.scores)
+    values = [gain for gain in gains if math.isfinite(gain)]
     if height < 1 or len(values) < 2:
         return []
     return chart("over bicubic, dB", values, width, height, "+.2f")

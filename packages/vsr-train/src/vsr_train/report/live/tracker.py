@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from math import isnan, nan
 from typing import Any, Final
 
 from vsr_settings import Settings, effective_batch
@@ -28,6 +29,10 @@ _BEGINS: Final = {
     "paused": Action.PAUSE,
 }
 """What is asked for no more once something has begun."""
+
+
+_FIGURES: Final = tuple({*Score.__dataclass_fields__} - {"step", "seconds"})
+"""Of a validation, in dB."""
 
 
 class Tracker:
@@ -97,17 +102,15 @@ class Tracker:
     def log_validation(self, row: Mapping[str, Any]) -> None:
         """Take note of a validation's row of the log."""
         with self._lock:
-            names = (*Score.__dataclass_fields__,)
-            self._scores.append(Score(**{name: row[name] for name in names if name in row}))
+            self._scores.append(_score(row))
             del self._scores[:-MOST_SCORES]
-            if row.get("seconds") is not None:
-                self.remaining.add_validation(row["seconds"])
-            clips = (
-                Clip(name, each["psnr"], each["gain_bicubic_db"])
+            if self._scores[-1].seconds is not None:
+                self.remaining.add_validation(self._scores[-1].seconds)
+            clips = [
+                Clip(name, _figure(each["psnr"]), _figure(each["gain_bicubic_db"]))
                 for name, each in row["sources"].items()
-            )
-            worst = sorted(clips, key=lambda clip: clip.gain_bicubic_db)
-            self._clips = tuple(worst[:MOST_CLIPS])
+            ]
+            self._clips = tuple(sorted(clips, key=_worst_first)[:MOST_CLIPS])
 
     def recall(self, rows: Iterator[Mapping[str, Any]]) -> None:
         """Take up the log of an earlier process, as far as it can be read."""
@@ -216,3 +219,19 @@ class Tracker:
             steps_per_s=samples_per_s / effective_batch(self._settings),
             withheld=row["skipped"],
         )
+
+
+def _score(row: Mapping[str, Any]) -> Score:
+    seconds = row.get("seconds")
+    figures = {name: _figure(row[name]) for name in _FIGURES}
+    took = None if seconds is None else float(seconds)
+    return Score(step=int(row["step"]), seconds=took, **figures)
+
+
+def _worst_first(clip: Clip) -> tuple[bool, float]:
+    return isnan(clip.gain_bicubic_db), clip.gain_bicubic_db
+
+
+def _figure(value: Any) -> float:
+    """Return a figure of the log, which says null where there is no finite number."""
+    return nan if value is None else float(value)

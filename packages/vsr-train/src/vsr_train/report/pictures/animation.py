@@ -3,14 +3,12 @@
 import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 from PIL import Image, ImageDraw, ImageFont
 
 from vsr_files import replacing
 from vsr_train.report.pictures.comparison import CAPTION, CHUNK, LEAST_WIDTH
-
-ANIMATION: Final = "over-the-run.webp"
 
 FRAME_MS, HELD_MS = 400, 1600
 """How long outputs are shown, and how long the first, the last output and the ground truth."""

@@ -1,19 +1,17 @@
 """The pictures of a run in its folder: which there are, which of them stay, and the animation."""
 
-import re
 from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Final
 
+from vsr_train.folder import ANIMATION, sheet_ending, sheets_by_step
 from vsr_train.report.naming import file_name
-from vsr_train.report.pictures.animation import ANIMATION, write_animation
+from vsr_train.report.pictures.animation import write_animation
 from vsr_train.report.pictures.comparison import write_comparison
 from vsr_train.validation import Comparison
 
 MOST_STEPS: Final = 32
-"""Validations whose sheets stay; of more, every second is deleted, the best and the last never."""
-
-_NAME: Final = re.compile(r".*-step-([0-9]{9,})\.png", re.DOTALL)
+"""Validations whose sheets stay, the first, the best and the last among them."""
 
 
 def write_pictures(
@@ -44,25 +42,19 @@ def write_pictures(
     write_animation([path for path in shown if path.is_file()], folder / ANIMATION)
 
 
-def sheets_by_step(folder: Path) -> dict[int, list[Path]]:
-    """Return the sheets of a folder by the step in their names; other files are left out."""
-    found: dict[int, list[Path]] = {}
-    for path in folder.iterdir():
-        match = _NAME.fullmatch(path.name)
-        if match is not None and path.is_file():
-            found.setdefault(int(match[1]), []).append(path)
-    return found
-
-
 def kept(steps: Iterable[int], always: Collection[int | None]) -> set[int]:
-    """Return the steps that stay: evenly spaced ones, at most so many, and some in any case."""
-    ordered = sorted(steps)
-    stays = ordered
+    """Return the steps that stay: the first, the last, some in any case, and evenly spaced ones.
+
+    Of too many, those go that lie closest between their neighbours: however often this is asked
+    as a run goes on, what stays is spread over all of it.
+    """
+    stays = sorted(steps)
     while len(stays) > MOST_STEPS:
-        stays = stays[::2]
-    return {step for step in ordered if step in stays or step in always}
+        inner = [at for at in range(1, len(stays) - 1) if stays[at] not in always]
+        del stays[min(inner, key=lambda at: stays[at + 1] - stays[at - 1])]
+    return set(stays)
 
 
 def sheet_path(folder: Path, clip: str, step: int) -> Path:
     """Return where a clip's sheet of a validation is."""
-    return folder / file_name(clip, f"-step-{step:09d}.png")
+    return folder / file_name(clip, sheet_ending(step))
