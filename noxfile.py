@@ -1,4 +1,4 @@
-"""Every check a developer runs: `nox -s lint typing tests benchmarks reliability isolated`.
+"""Every check a developer runs: `nox -s lint typing tests benchmarks reliability isolated coverage`.
 
 With uv, environments share one copy of torch on disk: each links the files of uv's cache.
 """
@@ -23,6 +23,14 @@ def install(session: nox.Session, *groups: str) -> None:
     session.install("-r", "requirements.txt", "-e", "packages/vsr-model[export]", *tools)
 
 
+def run_tests(session: nox.Session, *options: str) -> None:
+    """Run every test that is not exhaustive, side by side."""
+    install(session, "tests")
+    session.run(
+        "pytest", "tests", "--numprocesses=auto", "--dist=worksteal", *options, *session.posargs
+    )
+
+
 @nox.session
 def lint(session: nox.Session) -> None:
     """Style, and who may import whom."""
@@ -42,12 +50,14 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Laws of every package, with branch coverage."""
-    install(session, "tests")
-    session.run(
-        "pytest", "tests", "--numprocesses=auto", "--dist=worksteal", "--cov", "--cov-report=term",
-        *session.posargs,
-    )  # fmt: skip
+    """Laws of every package."""
+    run_tests(session)
+
+
+@nox.session
+def coverage(session: nox.Session) -> None:
+    """The same laws, and which branches none of them takes; in twice the time."""
+    run_tests(session, "--cov", "--cov-report=term")
 
 
 @nox.session
