@@ -80,6 +80,11 @@ class Record:
         """The latest of the watch."""
         return self.log.verdicts[-1] if self.log.verdicts else None
 
+    @property
+    def is_on_card(self) -> bool:
+        """Whether memory was measured on a card; else it is the whole process's."""
+        return str(self.about.get("device")).startswith("cuda")
+
     def setting(self, section: str, name: str) -> Any:
         """Return a setting as the run's TOML has it; None where it has none."""
         return self.settings.get(section, {}).get(name)
