@@ -21,6 +21,7 @@ from vsr_viewer.record.reading import (
     read_facts,
     read_tables,
     read_text,
+    resolved,
 )
 from vsr_viewer.record.strips import ANIMATION, FOLDER, names_by_step
 
@@ -107,7 +108,7 @@ class RunReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.root = _resolved(folder)
+        self.root = resolved(folder)
         self.name = self.root.name if folder.name in ("", "..") else folder.name
         self._log = Log(self.root)
 
@@ -161,13 +162,6 @@ def _damage(log: Log) -> list[str]:
             f"{METRICS}: it is so long that its first {log.left_out >> 20:,} MiB are left out"
         )
     return told
-
-
-def _resolved(folder: Path) -> Path:
-    try:
-        return folder.resolve()
-    except (OSError, RuntimeError, ValueError):  # a circle of links
-        return folder.absolute()
 
 
 def _is_file(root: Path, name: str) -> bool:
