@@ -30,6 +30,9 @@ DIAGNOSIS, BEST, CHECKPOINTS = "diagnosis.md", "best.safetensors", "checkpoints"
 
 MOST_CHECKPOINTS: Final = 10_000
 
+ALIKE_DB: Final = 1e-3
+"""What devices and precisions make of the same figure of bicubic, at most."""
+
 _CHECKPOINT: Final = re.compile(r"step-([0-9]{9,10})\.pt")
 
 _OPTIONAL: Final = (REHEARSAL, DIAGNOSIS)
@@ -71,9 +74,24 @@ class Record:
         return steps if type(steps) is int and 0 < steps <= 10**9 else None
 
     @property
+    def best_place(self) -> int | None:
+        """Place of the validation with the highest PSNR, of those measured as the latest was.
+
+        The footage may have changed, or how it is measured: then bicubic's figure has, too, which
+        nothing else changes.
+        """
+        rows = self.log.validation
+        if not rows.steps:
+            return None
+        psnr, bicubic = rows["psnr"], rows["psnr_bicubic"]
+        alike = [i for i, level in enumerate(bicubic) if not abs(level - bicubic[-1]) > ALIKE_DB]
+        known = [i for i in alike if not math.isnan(psnr[i])]
+        return max(known, key=lambda i: (psnr[i], -i), default=None)
+
+    @property
     def best_step(self) -> int | None:
-        """Step of the validation with the highest PSNR."""
-        place = self.log.validation.best("psnr")
+        """Step of that validation."""
+        place = self.best_place
         return None if place is None else self.log.validation.steps[place]
 
     @property
