@@ -135,6 +135,8 @@ def test_a_checkpoint_that_a_run_deletes_meanwhile_is_passed_over_for_its_newer_
     ("arguments", "expected"),
     [
         (("nowhere",), "is no run's folder"),
+        (("n" * 300,), "cannot be looked at .*give a run's folder"),
+        (("RUN", "--out", "n" * 300 + "/net.safetensors"), "cannot be looked at"),
         (("RUN", "--step", "7"), "no checkpoint of step 7 .* 1, 2"),
         (("RUN", "--out", "FOLDER/net.pth"), r"must be a \.safetensors file"),
         (("RUN", "--out", "FOLDER/none/net.safetensors"), "in a folder that exists"),

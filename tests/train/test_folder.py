@@ -206,6 +206,17 @@ def test_going_back_moves_the_pictures_and_the_page_of_what_came_after(folder, s
     assert not folder.page.exists()
 
 
+@pytest.mark.parametrize(("step", "stays"), [(1, True), (3, False)])
+def test_going_back_behind_an_alarm_moves_its_diagnosis(folder, settings, step, stays):
+    make_run(folder, settings, 3)
+    facts = folder.diagnosis.with_suffix(".json")
+    folder.diagnosis.write_text("why")
+    facts.write_text(json.dumps({"step": step}))
+    resumed(folder, settings, "2")
+    aside = folder.retired / "1" / folder.diagnosis.name
+    assert (folder.diagnosis.exists(), facts.exists(), aside.exists()) == (stays, stays, not stays)
+
+
 def test_pictures_of_forgotten_rows_go_with_them_and_others_stay(folder, settings):
     """A killed run goes on otherwise where its settings have changed."""
     make_run(folder, settings, 2)

@@ -306,3 +306,16 @@ def test_what_is_no_sound_picture_is_refused_before_memory_is_taken(tmp_path, ch
     with pytest.raises(UnreadableError) as refused:
         read_strip(tmp_path, path.name)
     assert str(refused.value) == told
+
+
+def test_the_best_validation_is_one_of_those_measured_as_the_latest_was(tmp_path):
+    """Other footage has other figures: an easier one's would stay the best for ever."""
+    folder = write_run(tmp_path / "run", steps=200)
+    reader = RunReader(folder)
+    assert reader.read().best_step == 200
+    easier = [validation(step, ("sky",), gain, NOW) for step, gain in ((300, 0.5), (400, 0.1))]
+    write_rows(folder, [row | {"psnr_bicubic": 40.0} for row in easier], "a")
+    assert reader.read().best_step == 300
+    unknown = validation(500, ("sky",), 0.2, NOW) | {"psnr_bicubic": None}
+    write_rows(folder, [unknown], "a")
+    assert reader.read().best_step == 200

@@ -44,6 +44,11 @@ def test_several_runs_are_one_page_in_the_current_folder_or_where_one_says(runs,
     assert command("report", "runs/demo", "--out", "one.html")[1] == "1 run: one.html\n"
 
 
+def test_a_run_that_is_named_twice_is_there_once(runs, command):
+    assert command("report", "runs/demo", "runs", str(runs / "films"))[1].startswith("3 runs:")
+    assert command("report", "runs/demo", "runs/../runs/demo/")[1].startswith("1 run:")
+
+
 @pytest.mark.parametrize(
     ("path", "told"),
     [

@@ -44,6 +44,10 @@ def main(arguments: list[str] | None = None) -> int:
     except (RunError, WeightsError) as error:
         print(f"error: {error}", file=sys.stderr)
         return ExitCode.SETTINGS
+    except OSError as error:  # a name that is too long, or a folder that may not be entered
+        what = f"{str(error.filename)!r} cannot be looked at ({error.strerror})"
+        print(f"error: {what}; give a run's folder, such as runs/NAME", file=sys.stderr)
+        return ExitCode.SETTINGS
     for line in _told(checkpoint, out, facts):
         print(line)
     return ExitCode.DONE

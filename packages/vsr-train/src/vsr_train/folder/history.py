@@ -4,6 +4,7 @@ Only regular files named exactly as ours are ours. Everything else that lies bes
 under other names, folders, FIFOs and links, is left alone and never opened.
 """
 
+import json
 import os
 import re
 import shutil
@@ -167,19 +168,31 @@ def _link_curves(curves: Path, target: Path) -> None:
 
 
 def _move_pictures(folder: RunFolder, place: Path, step: int) -> int:
-    """Move the sheets that are later than a step, and what was made of them; return how many.
+    """Move the sheets that are later than a step, and what was made then; return how many.
 
-    The animation and the page would go on showing what the run went back behind. They are only for
-    looking at: where the disk refuses, they stay.
+    The animation, the page and a diagnosis would go on showing what the run went back behind. They
+    are only for looking at: where the disk refuses, they stay.
     """
     moved = 0
     with suppress(OSError):
         sheets = sheets_by_step(folder.pictures) if folder.pictures.is_dir() else {}
         later = [path for its, paths in sheets.items() if its > step for path in paths]
-        for path in (*later, folder.pictures / ANIMATION, folder.page):
+        whole = [folder.pictures / ANIMATION, folder.page]
+        facts = folder.diagnosis.with_suffix(".json")
+        if facts.is_file() and _step_in(facts) > step:
+            whole += [facts, folder.diagnosis]
+        for path in (*later, *whole):
             if path.is_file():
                 target = place / path.relative_to(folder.path)
                 make_folder(target.parent)
                 shutil.move(path, target)
                 moved += path in later
     return moved
+
+
+def _step_in(facts: Path) -> float:
+    """Return the step that a file of facts says; 0 where it says none."""
+    try:
+        return float(json.loads(facts.read_bytes())["step"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return 0

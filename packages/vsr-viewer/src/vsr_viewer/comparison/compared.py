@@ -28,9 +28,8 @@ class Compared:
 
     def best(self, figure: str) -> float | None:
         """Return a figure of the best validation."""
-        rows = self.record.log.validation
-        place = rows.best("psnr")
-        return None if place is None else rows[figure][place]
+        place = self.record.best_place
+        return None if place is None else self.record.log.validation[figure][place]
 
     def last(self, figure: str) -> float | None:
         """Return a figure of the last validation."""

@@ -108,8 +108,8 @@ def _gradient(record: Record) -> Chart:
 
 
 def _memory(record: Record) -> Chart:
-    is_card = not str(record.about.get("device", "cpu")).startswith("cpu")
-    whose = "highest that the card's allocator held" if is_card else "highest of the whole process"
+    card, process = "highest that the card's allocator held", "highest of the whole process"
+    whose = card if record.is_on_card else process
     series = [_series("memory", record.log.training, "memory_mib", "s0")]
     return Chart("Memory", f"MiB, {whose}", series, "fixed 0")
 

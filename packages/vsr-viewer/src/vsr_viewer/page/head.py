@@ -81,7 +81,7 @@ def _how_far(record: Record) -> str:
 
 def _tiles(record: Record, state: State) -> str:
     rows = record.log.validation
-    place = rows.best("psnr")
+    place = record.best_place
 
     def figure(name: str) -> float | None:
         return None if place is None else rows[name][place]

@@ -49,9 +49,9 @@ def _measured(record: Record) -> list[tuple[str, int]]:
         if (size := _mib(record.rehearsal.get(name))) is not None:
             found.append((told, size))
     if (peak := _mib(record.log.training.last("memory_mib"))) is not None:
-        is_cpu = str(record.about.get("device", "cpu")).startswith("cpu")
-        whose = "the whole process at its highest: Python, torch, footage and all"
-        found.append((whose if is_cpu else "training at its highest, all it was given", peak))
+        process = "the whole process at its highest: Python, torch, footage and all"
+        card = "training at its highest, all it was given"
+        found.append((card if record.is_on_card else process, peak))
     return found
 
 

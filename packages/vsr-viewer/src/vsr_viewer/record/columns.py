@@ -59,12 +59,6 @@ class Columns:
         """Return the latest figure that is known."""
         return next((each for each in reversed(self._values[name]) if not math.isnan(each)), None)
 
-    def best(self, name: str) -> int | None:
-        """Return the place of the highest figure, the first of equal ones."""
-        column = self._values[name]
-        known = [i for i, value in enumerate(column) if not math.isnan(value)]
-        return max(known, key=lambda i: (column[i], -i)) if known else None
-
 
 def _column(rows: Sequence[Mapping[str, Any]], outer: str, inner: str) -> "array[float]":
     try:  # nearly always: every row has it, and it is a number

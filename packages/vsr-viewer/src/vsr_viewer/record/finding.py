@@ -9,6 +9,7 @@ from typing import Final
 
 from vsr_files import expanded, printable
 from vsr_viewer.record.log import NAME as METRICS
+from vsr_viewer.record.reading import resolved
 from vsr_viewer.record.record import CHECKPOINTS, SETTINGS
 
 MOST_RUNS: Final = 2000
@@ -49,19 +50,20 @@ def runs_in(folder: Path) -> dict[str, Path]:
 
 
 def chosen_runs(paths: Sequence[str]) -> list[Path]:
-    """Return the runs that paths name: each a run, or a folder with runs in it.
+    """Return the runs that paths name, each once: each a run, or a folder with runs in it.
 
     Raises:
         NoRunError: if a path is neither.
     """
-    found: list[Path] = []
+    found: dict[Path, Path] = {}
     for text in paths:
         path = expanded(text)
         runs = [path] if is_run(path) else list(runs_in(path).values())
         if not runs:
             raise NoRunError(_refusal(text, path))
-        found += [run for run in runs if run not in found]
-    return found
+        for run in runs:
+            found.setdefault(resolved(run), run)
+    return list(found.values())
 
 
 def _refusal(text: str, path: Path) -> str:

@@ -23,6 +23,14 @@ class UnreadableError(Exception):
     """Why a file of a run cannot be shown: a clause about "it"."""
 
 
+def resolved(folder: Path) -> Path:
+    """Return where a folder really is; as it is written where that cannot be told."""
+    try:
+        return folder.resolve()
+    except (OSError, RuntimeError, ValueError):  # a circle of links
+        return folder.absolute()
+
+
 def open_inside(root: Path, name: str) -> BinaryIO:
     """Open a regular file of a run's folder.
 

@@ -21,6 +21,7 @@ from vsr_viewer.record.reading import (
     read_facts,
     read_tables,
     read_text,
+    resolved,
 )
 from vsr_viewer.record.strips import ANIMATION, FOLDER, names_by_step
 
@@ -28,6 +29,9 @@ SETTINGS, ABOUT, REHEARSAL = "settings.toml", "about.json", "rehearsal.json"
 DIAGNOSIS, BEST, CHECKPOINTS = "diagnosis.md", "best.safetensors", "checkpoints"
 
 MOST_CHECKPOINTS: Final = 10_000
+
+ALIKE_DB: Final = 1e-3
+"""What devices and precisions make of the same figure of bicubic, at most."""
 
 _CHECKPOINT: Final = re.compile(r"step-([0-9]{9,10})\.pt")
 
@@ -70,15 +74,35 @@ class Record:
         return steps if type(steps) is int and 0 < steps <= 10**9 else None
 
     @property
+    def best_place(self) -> int | None:
+        """Place of the validation with the highest PSNR, of those measured as the latest was.
+
+        The footage may have changed, or how it is measured: then bicubic's figure has, too, which
+        nothing else changes.
+        """
+        rows = self.log.validation
+        if not rows.steps:
+            return None
+        psnr, bicubic = rows["psnr"], rows["psnr_bicubic"]
+        alike = [i for i, level in enumerate(bicubic) if not abs(level - bicubic[-1]) > ALIKE_DB]
+        known = [i for i in alike if not math.isnan(psnr[i])]
+        return max(known, key=lambda i: (psnr[i], -i), default=None)
+
+    @property
     def best_step(self) -> int | None:
-        """Step of the validation with the highest PSNR."""
-        place = self.log.validation.best("psnr")
+        """Step of that validation."""
+        place = self.best_place
         return None if place is None else self.log.validation.steps[place]
 
     @property
     def verdict(self) -> Verdict | None:
         """The latest of the watch."""
         return self.log.verdicts[-1] if self.log.verdicts else None
+
+    @property
+    def is_on_card(self) -> bool:
+        """Whether memory was measured on a card; else it is the whole process's."""
+        return str(self.about.get("device")).startswith("cuda")
 
     def setting(self, section: str, name: str) -> Any:
         """Return a setting as the run's TOML has it; None where it has none."""
@@ -102,7 +126,7 @@ class RunReader:
     """
 
     def __init__(self, folder: Path) -> None:
-        self.root = _resolved(folder)
+        self.root = resolved(folder)
         self.name = self.root.name if folder.name in ("", "..") else folder.name
         self._log = Log(self.root)
 
@@ -156,13 +180,6 @@ def _damage(log: Log) -> list[str]:
             f"{METRICS}: it is so long that its first {log.left_out >> 20:,} MiB are left out"
         )
     return told
-
-
-def _resolved(folder: Path) -> Path:
-    try:
-        return folder.resolve()
-    except (OSError, RuntimeError, ValueError):  # a circle of links
-        return folder.absolute()
 
 
 def _is_file(root: Path, name: str) -> bool:

@@ -94,7 +94,7 @@ def _how_far(record: Record, told: str) -> str:
 
 def _gain(record: Record) -> str:
     rows = record.log.validation
-    place = rows.best("psnr")
+    place = record.best_place
     if place is None:
         return '<div class="gain faint small">not validated yet</div>'
     gain = rows["gain_bicubic_db"]
