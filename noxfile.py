@@ -1,4 +1,4 @@
-"""Every check a developer runs: `nox -s lint typing tests benchmarks reliability isolated`; coverage.
+"""Every check a developer runs: `nox -s lint typing tests benchmarks reliability isolated`.
 
 With uv, environments share one copy of torch on disk: each links the files of uv's cache.
 """
