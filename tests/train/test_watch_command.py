@@ -198,5 +198,5 @@ def test_a_short_run_that_learns_nothing_is_exit_5_and_explained(command, settin
     assert latest_checkpoint(folder.checkpoints).name == "step-000000060.pt"
     code, out, _ = command("--overwrite", **still, train__on_stagnation="warn")
     assert code == 0
-    assert "stagnating: no detail restored" in out.splitlines()[-3]
+    assert any("no detail restored" in line for line in out.splitlines()[-4:])
     assert folder.diagnosis.exists()
