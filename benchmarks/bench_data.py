@@ -12,11 +12,11 @@ SCALE, FRAMES = 3, 5
 
 
 @pytest.fixture(scope="session")
-def footage(request, tmp_path_factory):
+def footage(tmp_path_factory, is_short):
     """The demo, whose filming takes half a minute; run as tests, two pairs of pictures."""
     folder = tmp_path_factory.mktemp("footage")
     source = "demo"
-    if request.config.getoption("benchmark_disable"):
+    if is_short:
         source = str(folder)
         write_pairs(folder / "Patches", side=64)
     data = Data(train=source, val="demo", patch=48, cache_dir=str(folder / "cache"))

@@ -63,9 +63,8 @@ def spent(monkeypatch):
 
 
 @pytest.mark.benchmark(group="report")
-def bench_telling_of_the_demo(benchmark, spent, tmp_path, request):
-    short = request.config.getoption("benchmark_disable")
-    options = [f"run.dir={tmp_path}", *(["train.max_steps=6", "train.val_every=3"] * short)]
+def bench_telling_of_the_demo(benchmark, spent, tmp_path, is_short):
+    options = [f"run.dir={tmp_path}", *(["train.max_steps=6", "train.val_every=3"] * is_short)]
     settings = load(DEMO, options, {})
     run = prepare(settings)
     console = Console(file=Screen(), width=120, height=40, force_terminal=True, markup=False)

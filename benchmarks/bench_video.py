@@ -14,9 +14,8 @@ SIZES = {"480p": (480, 854), "720p": (720, 1280)}
 
 
 @pytest.fixture(scope="session", params=SIZES)
-def film(request, tmp_path_factory):
+def film(request, tmp_path_factory, is_short):
     """Scenes that move two pixels a frame, of H.264; run as tests, two short ones."""
-    short = request.config.getoption("benchmark_disable")
     height, width = SIZES[request.param]
     path = tmp_path_factory.mktemp("film") / "film.mkv"
     rng = np.random.default_rng(0)
@@ -24,10 +23,10 @@ def film(request, tmp_path_factory):
         stream = container.add_stream("libx264", rate=25, options={"preset": "superfast"})
         stream.height, stream.width = height, width
         stream.pix_fmt = "yuv420p"
-        for _ in range(2 if short else 4):
+        for _ in range(2 if is_short else 4):
             coarse = rng.integers(0, 256, (height // 16 + 10, width // 16 + 17, 3)).astype(np.uint8)
             scene = np.kron(coarse, np.ones((16, 16, 1), np.uint8))
-            for i in range(6 if short else 30):
+            for i in range(6 if is_short else 30):
                 rgb = np.ascontiguousarray(scene[i : i + height, 2 * i : 2 * i + width])
                 container.mux(stream.encode(av.VideoFrame.from_ndarray(rgb, "rgb24")))
         container.mux(stream.encode())

@@ -48,3 +48,13 @@ def matmul_peak():
         return measured[device.type, dtype]
 
     return measure
+
+
+@pytest.fixture(scope="session")
+def is_short(request):
+    """Whether benchmarks run once each, for their answer; nothing is timed.
+
+    An option of its own enables them over what pyproject.toml says.
+    """
+    option = request.config.getoption
+    return option("benchmark_disable") and not option("benchmark_enable")
